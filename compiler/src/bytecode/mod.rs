@@ -1,0 +1,3 @@
+//! The instruction table, code units, tables, disassembler, marshal.
+
+pub mod code;

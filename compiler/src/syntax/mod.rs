@@ -1,0 +1,4 @@
+//! Tokenizer, parser and syntax tree.
+
+pub mod ast;
+pub mod error;

@@ -1,0 +1,1 @@
+//! Objects, memory, threads, eval loop, built-in types.
