@@ -1,0 +1,5 @@
+//! The runtime's own heap, deferred reclamation and the cycle collector.
+
+pub mod collector;
+pub mod heap;
+pub mod reclamation;

@@ -1,0 +1,12 @@
+//! Values, headers, counts, locks, shapes: what every object is made of.
+
+pub mod header;
+pub mod lifetime;
+pub mod lock;
+pub mod refcount;
+pub mod shape;
+pub mod value;
+
+pub use header::Header;
+pub use refcount::FREE_THREADED;
+pub use value::{Owned, PyResult, Raised, Slot, Value};

@@ -1,0 +1,125 @@
+//! The global interpreter lock: always in `pyrt`, in `pyrt-t` only with `-X gil=1` or `PYTHON_GIL=1`.
+//!
+//! A waiter waits for the switch interval; if the holder has not changed by then it sets `REQUEST_GIL` in the holder's
+//! word, and the holder drops the lock at its next safepoint and waits until another thread has had it (forced
+//! switching, as in CPython since 3.2).
+
+use std::time::Duration;
+
+use crate::object::refcount::FREE_THREADED;
+use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, LeafCondvar, LeafMutex, Ordering};
+use crate::threads::thread_state::{REQUEST_GIL, Thread, ThreadShared};
+
+struct GilState {
+    held: bool,
+    /// Grows at each acquisition by another thread than the last.
+    switches: u64,
+    last: usize,
+    waiting: usize,
+}
+
+static STATE: LeafMutex<GilState> = LeafMutex::new(GilState { held: false, switches: 0, last: 0, waiting: 0 });
+static RELEASED: LeafCondvar = LeafCondvar::new();
+static SWITCHED: LeafCondvar = LeafCondvar::new();
+static HOLDER: AtomicPtr<ThreadShared> = AtomicPtr::new(std::ptr::null_mut());
+static ENABLED: AtomicBool = AtomicBool::new(!FREE_THREADED);
+/// Microseconds between forced switches.
+static INTERVAL: AtomicU64 = AtomicU64::new(5000);
+
+/// Whether a GIL is in force (`sys._is_gil_enabled()`).
+#[inline(always)]
+pub fn is_enabled() -> bool {
+    // Relaxed: set before the first thread attaches.
+    !FREE_THREADED || ENABLED.load(Ordering::Relaxed)
+}
+
+/// Turns the GIL on in `pyrt-t`. Before the first thread attaches.
+pub fn enable() {
+    ENABLED.store(true, Ordering::Relaxed);
+}
+
+pub fn switch_interval() -> Duration {
+    Duration::from_micros(INTERVAL.load(Ordering::Relaxed))
+}
+
+pub fn set_switch_interval(interval: Duration) {
+    INTERVAL.store((interval.as_micros() as u64).max(1), Ordering::Relaxed);
+}
+
+/// Takes the GIL, where there is one.
+pub fn acquire(thread: &mut Thread) {
+    if !is_enabled() {
+        return;
+    }
+    let me = std::ptr::from_ref(thread.shared).cast_mut();
+    let mut state = STATE.lock();
+    state.waiting += 1;
+    while state.held {
+        let switches = state.switches;
+        let timed_out = RELEASED.wait_for(&mut state, switch_interval()).timed_out();
+        if timed_out && state.held && state.switches == switches {
+            let holder = HOLDER.load(Ordering::Relaxed);
+            if !holder.is_null() {
+                // SAFETY: shared parts of threads are never freed.
+                unsafe { (*holder).request(REQUEST_GIL) };
+            }
+        }
+    }
+    state.waiting -= 1;
+    state.held = true;
+    if state.last != me as usize {
+        state.last = me as usize;
+        state.switches += 1;
+        SWITCHED.notify_all();
+    }
+    HOLDER.store(me, Ordering::Relaxed);
+}
+
+/// Gives the GIL up, where there is one.
+pub fn release(thread: &mut Thread) {
+    if !is_enabled() {
+        return;
+    }
+    let _ = thread;
+    let mut state = STATE.lock();
+    state.held = false;
+    HOLDER.store(std::ptr::null_mut(), Ordering::Relaxed);
+    drop(state);
+    RELEASED.notify_one();
+}
+
+/// At a safepoint with `REQUEST_GIL` set: lets another thread have the lock.
+pub fn yield_to_waiter(thread: &mut Thread) {
+    thread.shared.requests.fetch_and(!REQUEST_GIL, Ordering::Relaxed);
+    if !is_enabled() {
+        return;
+    }
+    let switches = {
+        let state = STATE.lock();
+        if state.waiting == 0 {
+            return;
+        }
+        state.switches
+    };
+    super::thread_state::detach(thread);
+    {
+        let mut state = STATE.lock();
+        // Forced switch: without this the releasing thread would often win the lock again at once.
+        while state.waiting > 0 && state.switches == switches {
+            SWITCHED.wait_for(&mut state, switch_interval());
+        }
+    }
+    super::thread_state::attach(thread);
+}
+
+/// In the child after `fork`: only this thread exists, and it held the GIL.
+pub fn reset_after_fork(thread: &Thread) {
+    let me = std::ptr::from_ref(thread.shared).cast_mut();
+    // SAFETY: no other thread exists; the lock words are overwritten, whatever state they were in.
+    unsafe {
+        std::ptr::write(std::ptr::from_ref(&STATE).cast_mut(), LeafMutex::new(GilState { held: is_enabled(), switches: 0, last: me as usize, waiting: 0 }));
+        std::ptr::write(std::ptr::from_ref(&RELEASED).cast_mut(), LeafCondvar::new());
+        std::ptr::write(std::ptr::from_ref(&SWITCHED).cast_mut(), LeafCondvar::new());
+    }
+    HOLDER.store(me, Ordering::Relaxed);
+}

@@ -1,0 +1,7 @@
+//! Thread states, safepoints, stop-the-world, parking, the GIL.
+
+pub mod gil;
+pub mod parking;
+pub mod safepoint;
+pub mod stop_the_world;
+pub mod thread_state;

@@ -1,0 +1,495 @@
+//! What belongs to one thread.
+//!
+//! # Who may touch what
+//! * [`Thread`]: its own OS thread, which passes it down as `&mut Thread`: the token of everything that may run Python
+//!   code, block or pass a safepoint. Whoever stops the world may read it.
+//! * [`ThreadShared`]: any thread; all fields are atomics. It outlives its thread and is reused.
+//! * The thread-locals: their own thread. They exist for code without the token: drops of owned handles, allocation.
+
+use std::cell::{Cell, UnsafeCell};
+use std::ptr::null_mut;
+
+use crate::interp::frame::{DataStack, ExcInfo, Frame};
+use crate::interpreter::Interpreter;
+use crate::memory::heap::{self, HeapSlot};
+use crate::memory::reclamation;
+use crate::object::refcount::{self, AfterRelease, FREE_THREADED};
+use crate::object::value::{Owned, Value};
+use crate::sync::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, LeafMutex, Ordering};
+use crate::types::type_object::TypeCache;
+
+/// Stop for a stop-the-world pause.
+pub const REQUEST_STOP: u32 = 1 << 0;
+/// A collection is due.
+pub const REQUEST_COLLECT: u32 = 1 << 1;
+/// A signal has arrived (main thread only).
+pub const REQUEST_SIGNALS: u32 = 1 << 2;
+/// `PyThreadState_SetAsyncExc`-like exception waits in the shared part.
+pub const REQUEST_ASYNC_EXCEPTION: u32 = 1 << 3;
+/// Objects wait on the merge list.
+pub const REQUEST_MERGE: u32 = 1 << 4;
+/// Another thread wants the GIL.
+pub const REQUEST_GIL: u32 = 1 << 5;
+/// A new reclamation period must be acknowledged.
+pub const REQUEST_EPOCH: u32 = 1 << 6;
+/// Finalizers are due.
+pub const REQUEST_PENDING: u32 = 1 << 7;
+/// Zeal mode: every safepoint does everything.
+pub const REQUEST_ZEAL: u32 = 1 << 8;
+
+/// `ThreadShared::state`: the thread does not touch objects.
+pub const STATE_DETACHED: u8 = 0;
+/// The thread runs Python code.
+pub const STATE_ATTACHED: u8 = 1;
+/// The thread is held by a stopped world: it may not attach.
+pub const STATE_SUSPENDED: u8 = 2;
+/// Another thread works on this detached thread's merge list or stack.
+pub const STATE_CLAIMED: u8 = 3;
+
+/// The part of a thread that others see.
+pub struct ThreadShared {
+    /// `REQUEST_*` bits, polled at safepoints.
+    pub requests: AtomicU32,
+    pub state: AtomicU8,
+    /// See memory/reclamation.rs.
+    pub epoch: AtomicU64,
+    /// The thread itself, null when it has ended. Dereferenced in a stopped world only.
+    pub thread: AtomicPtr<Thread>,
+    /// `threading.get_ident()`.
+    pub ident: AtomicU64,
+    /// `threading.get_native_id()`.
+    pub native_id: AtomicU64,
+    /// An exception class to raise at the next safepoint, as a counted word; 0 for none.
+    pub async_exception: AtomicU64,
+}
+
+impl ThreadShared {
+    #[inline]
+    pub fn request(&self, bits: u32) {
+        // Release: what the request is about is visible to the thread that serves it.
+        self.requests.fetch_or(bits, Ordering::Release);
+    }
+}
+
+/// The thread's own state, the token of whatever may run Python code.
+pub struct Thread {
+    pub shared: &'static ThreadShared,
+    pub interpreter: &'static Interpreter,
+    /// The innermost frame, null outside Python code.
+    pub frame: *mut Frame,
+    pub stack: DataStack,
+    /// The exception that is being raised.
+    exception: Option<Owned>,
+    /// The exceptions that are being handled, innermost first (one entry per running generator and one at the bottom).
+    pub exc_info: *mut ExcInfo,
+    pub exc_base: Box<ExcInfo>,
+    /// Lowest address to which native code may let its stack grow.
+    pub native_limit: usize,
+    /// Python frames that may still be pushed.
+    pub recursion_left: i32,
+    pub type_cache: Box<TypeCache>,
+    pub slot: *mut HeapSlot,
+    /// Objects whose `repr` is being made (`reprlib`-like guard of containers).
+    pub repr_active: Vec<u64>,
+    /// `contextvars.Context` of the thread.
+    pub context: Option<Owned>,
+    pub context_version: u64,
+    /// Async generator hooks (`sys.set_asyncgen_hooks`).
+    pub asyncgen_firstiter: Option<Owned>,
+    pub asyncgen_finalizer: Option<Owned>,
+    pub coroutine_origin_depth: i32,
+    /// `sys.setprofile`, `sys.settrace`.
+    pub trace_function: Option<Owned>,
+    pub profile_function: Option<Owned>,
+    pub tracing: bool,
+    /// The dict of `threading.local` storage and others' per-thread data.
+    pub dict: Option<Owned>,
+    pub is_main: bool,
+    /// The handle of a stackless re-entry depth, for diagnosing.
+    pub native_depth: u32,
+}
+
+thread_local! {
+    static CURRENT: Cell<*mut Thread> = const { Cell::new(null_mut()) };
+    static SLOT: Cell<*mut HeapSlot> = const { Cell::new(null_mut()) };
+    static SLOT_ID: Cell<u16> = const { Cell::new(0xFFFE) };
+    static LISTS: Cell<*mut Lists> = const { Cell::new(null_mut()) };
+    static HAS_PENDING: Cell<bool> = const { Cell::new(false) };
+    static GC_BYTES: Cell<isize> = const { Cell::new(0) };
+}
+
+/// Work that dealloc leaves behind.
+#[derive(Default)]
+pub struct DeallocState {
+    pub depth: u32,
+    pub put_off: Vec<Value>,
+}
+
+#[derive(Default)]
+struct Lists {
+    dealloc: UnsafeCell<DeallocState>,
+    pending: UnsafeCell<Vec<Value>>,
+}
+
+/// Whether a second thread has ever been started (never cleared).
+static OTHER_THREADS: AtomicBool = AtomicBool::new(false);
+static THREADS: LeafMutex<Vec<&'static ThreadShared>> = LeafMutex::new(Vec::new());
+static IDLE_SHARED: LeafMutex<Vec<&'static ThreadShared>> = LeafMutex::new(Vec::new());
+
+#[inline(always)]
+pub fn heap_slot() -> *mut HeapSlot {
+    SLOT.get()
+}
+
+#[inline(always)]
+pub fn slot_id() -> u16 {
+    SLOT_ID.get()
+}
+
+/// The calling thread's state; null outside Python threads.
+#[inline(always)]
+pub fn current() -> *mut Thread {
+    CURRENT.get()
+}
+
+#[inline(always)]
+pub fn has_other_threads() -> bool {
+    // Relaxed: set by this thread or at a safepoint of it.
+    OTHER_THREADS.load(Ordering::Relaxed)
+}
+
+/// A second thread is about to start.
+pub fn note_other_threads() {
+    OTHER_THREADS.store(true, Ordering::SeqCst);
+}
+
+/// The lists of dealloc; only for object/lifetime.rs.
+#[inline]
+pub fn dealloc_state() -> &'static mut DeallocState {
+    // SAFETY: set up when the thread took its slot; only this thread uses it, and dealloc does not keep the reference
+    // across the deallocs that it calls other than by value of the fields.
+    unsafe { &mut *(*LISTS.get()).dealloc.get() }
+}
+
+/// Puts a revived object on the list of finalizers and callbacks to run.
+#[cold]
+pub fn add_pending(value: Value) {
+    // SAFETY: only this thread uses its lists.
+    unsafe { (*(*LISTS.get()).pending.get()).push(value) };
+    HAS_PENDING.set(true);
+    request_self(REQUEST_PENDING);
+}
+
+#[inline(always)]
+pub fn has_pending() -> bool {
+    HAS_PENDING.get()
+}
+
+pub fn take_pending() -> Option<Value> {
+    // SAFETY: only this thread uses its lists.
+    let list = unsafe { &mut *(*LISTS.get()).pending.get() };
+    let value = if list.is_empty() { None } else { Some(list.remove(0)) };
+    HAS_PENDING.set(!list.is_empty());
+    value
+}
+
+/// Asks this thread to do something at its next safepoint.
+pub fn request_self(bits: u32) {
+    let thread = current();
+    if !thread.is_null() {
+        // SAFETY: the current thread's state is alive while it is set; `shared` is never freed.
+        unsafe { (*thread).shared.request(bits) };
+    }
+}
+
+/// Counts bytes of an object that the collector follows; asks for a collection when enough have come together.
+#[inline(always)]
+pub fn count_gc_allocation(slot: *mut HeapSlot, size: usize) {
+    let bytes = GC_BYTES.get() + size as isize;
+    GC_BYTES.set(bytes);
+    if bytes > 64 * 1024 {
+        flush_gc_bytes(slot, bytes);
+    }
+}
+
+#[inline(always)]
+pub fn count_gc_release(size: usize) {
+    GC_BYTES.set(GC_BYTES.get() - size as isize);
+}
+
+#[cold]
+fn flush_gc_bytes(slot: *mut HeapSlot, bytes: isize) {
+    GC_BYTES.set(0);
+    // SAFETY: the slot is this thread's and never freed.
+    let slot = unsafe { &*slot };
+    let total = slot.allocated.load(Ordering::Relaxed).wrapping_add(bytes as usize);
+    slot.allocated.store(total, Ordering::Relaxed);
+    if total as isize > slot.collect_at.load(Ordering::Relaxed) as isize {
+        request_self(REQUEST_COLLECT);
+    }
+}
+
+/// Calls `visit` for each thread that exists. The list is locked meanwhile.
+pub fn for_each_thread(mut visit: impl FnMut(&'static ThreadShared)) {
+    for shared in THREADS.lock().iter() {
+        visit(shared);
+    }
+}
+
+/// The number of threads that exist.
+pub fn count_threads() -> usize {
+    THREADS.lock().len()
+}
+
+/// Makes the calling OS thread a Python thread: takes a heap slot, registers, but does not attach yet.
+/// Objects may be made only after [`attach`].
+pub fn register(interpreter: &'static Interpreter, is_main: bool, native_limit: usize, stack_bytes: usize) -> Box<Thread> {
+    let slot = heap::take_slot();
+    SLOT.set(slot);
+    // SAFETY: slots are never freed.
+    SLOT_ID.set(unsafe { (*slot).id });
+    if LISTS.get().is_null() {
+        LISTS.set(Box::into_raw(Box::default()));
+    }
+    let shared = IDLE_SHARED.lock().pop().unwrap_or_else(|| {
+        Box::leak(Box::new(ThreadShared {
+            requests: AtomicU32::new(0),
+            state: AtomicU8::new(STATE_DETACHED),
+            epoch: AtomicU64::new(reclamation::DETACHED),
+            thread: AtomicPtr::new(null_mut()),
+            ident: AtomicU64::new(0),
+            native_id: AtomicU64::new(0),
+            async_exception: AtomicU64::new(0),
+        }))
+    });
+    let mut exc_base = Box::new(ExcInfo::empty());
+    let exc_info: *mut ExcInfo = &mut *exc_base;
+    let mut thread = Box::new(Thread {
+        shared,
+        interpreter,
+        frame: null_mut(),
+        stack: DataStack::new(stack_bytes),
+        exception: None,
+        exc_info,
+        exc_base,
+        native_limit,
+        recursion_left: interpreter.recursion_limit(),
+        type_cache: TypeCache::new(),
+        slot,
+        repr_active: Vec::new(),
+        context: None,
+        context_version: 0,
+        asyncgen_firstiter: None,
+        asyncgen_finalizer: None,
+        coroutine_origin_depth: 0,
+        trace_function: None,
+        profile_function: None,
+        tracing: false,
+        dict: None,
+        is_main,
+        native_depth: 0,
+    });
+    shared.requests.store(0, Ordering::Relaxed);
+    // SAFETY: plain system calls.
+    unsafe {
+        shared.ident.store(libc::pthread_self() as u64, Ordering::Relaxed);
+        shared.native_id.store(libc::syscall(libc::SYS_gettid) as u64, Ordering::Relaxed);
+    }
+    shared.thread.store(&mut *thread, Ordering::Release);
+    CURRENT.set(&mut *thread);
+    THREADS.lock().push(shared);
+    thread
+}
+
+/// The thread ends: it must be attached, and has dropped its Python state.
+pub fn unregister(mut thread: Box<Thread>) {
+    thread.exception = None;
+    thread.context = None;
+    thread.dict = None;
+    thread.asyncgen_firstiter = None;
+    thread.asyncgen_finalizer = None;
+    thread.trace_function = None;
+    thread.profile_function = None;
+    thread.type_cache.clear();
+    while has_pending() {
+        crate::object::lifetime::drain_pending(&mut thread);
+    }
+    merge_own_list();
+    reclamation::abandon();
+    let shared = thread.shared;
+    THREADS.lock().retain(|other| !std::ptr::eq(*other, shared));
+    detach(&mut thread);
+    shared.thread.store(null_mut(), Ordering::Release);
+    heap::give_slot_back(thread.slot);
+    CURRENT.set(null_mut());
+    SLOT.set(null_mut());
+    SLOT_ID.set(0xFFFE);
+    let lists = LISTS.replace(null_mut());
+    if !lists.is_null() {
+        // SAFETY: made by `register`, used by this thread only, and no longer reachable.
+        drop(unsafe { Box::from_raw(lists) });
+    }
+    drop(thread);
+    IDLE_SHARED.lock().push(shared);
+}
+
+/// Lets the thread run Python code: waits for a stopped world and, where there is one, for the GIL.
+pub fn attach(thread: &mut Thread) {
+    super::gil::acquire(thread);
+    let shared = thread.shared;
+    loop {
+        // Acquire: pairs with the Release of whoever held the thread.
+        match shared.state.compare_exchange(STATE_DETACHED, STATE_ATTACHED, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => {
+                // A world that began to stop before this thread was seen attached must not run beside it.
+                if !super::stop_the_world::is_stopping_without(shared) {
+                    break;
+                }
+                shared.state.store(STATE_DETACHED, Ordering::SeqCst);
+                super::stop_the_world::note_detached();
+                super::stop_the_world::wait_until_running();
+            }
+            Err(STATE_CLAIMED) => std::thread::yield_now(),
+            Err(_) => super::stop_the_world::wait_until_running(),
+        }
+    }
+    reclamation::attach(shared);
+}
+
+/// The thread stops touching objects: before it blocks.
+pub fn detach(thread: &mut Thread) {
+    let shared = thread.shared;
+    reclamation::detach(shared);
+    // Release: everything done so far is visible to who claims or suspends the thread.
+    shared.state.store(STATE_DETACHED, Ordering::Release);
+    super::stop_the_world::note_detached();
+    super::gil::release(thread);
+}
+
+impl Thread {
+    /// Runs `blocking` while the thread is detached, so that others may run and collect.
+    #[inline]
+    pub fn detached<T>(&mut self, blocking: impl FnOnce() -> T) -> T {
+        detach(self);
+        let result = blocking();
+        // The C library's errno must survive the waiting for the GIL.
+        // SAFETY: reads and writes this thread's errno.
+        let errno = unsafe { *libc::__errno_location() };
+        attach(self);
+        // SAFETY: as above.
+        unsafe { *libc::__errno_location() = errno };
+        result
+    }
+
+    /// Whether an exception is being raised.
+    #[inline(always)]
+    pub fn has_exception(&self) -> bool {
+        self.exception.is_some()
+    }
+
+    /// The exception that is being raised, left in place.
+    #[inline]
+    pub fn exception(&self) -> Option<Value> {
+        self.exception.as_ref().map(Owned::value)
+    }
+
+    /// Takes the exception that is being raised.
+    #[inline]
+    pub fn take_exception(&mut self) -> Option<Owned> {
+        self.exception.take()
+    }
+
+    /// Stores the exception that is being raised, replacing any other.
+    #[inline]
+    pub fn set_exception(&mut self, exception: Owned) {
+        self.exception = Some(exception);
+    }
+
+    /// Bits that other threads or signal handlers have set; zero in the common case.
+    #[inline(always)]
+    pub fn requests(&self) -> u32 {
+        // Acquire: pairs with the Release in `ThreadShared::request`.
+        self.shared.requests.load(Ordering::Acquire)
+    }
+
+    /// Whether native code has come close to the end of its stack.
+    #[inline(always)]
+    pub fn native_stack_is_low(&self) -> bool {
+        let here = 0u8;
+        (std::ptr::from_ref(&here) as usize) < self.native_limit
+    }
+}
+
+/// Hands an object whose shared count would fall below zero to its owner.
+#[cold]
+pub fn queue_for_owner(value: Value) {
+    // SAFETY: the entry owns one reference, so the object is alive.
+    let owner = unsafe { (*value.header()).owner.load(Ordering::Acquire) };
+    let Some(slot) = heap::slot_by_id(owner) else {
+        // Merged in between.
+        // SAFETY: the queue entry's reference is given back.
+        unsafe { finish_merge(value) };
+        return;
+    };
+    // SAFETY: slots are never freed.
+    let slot = unsafe { &*slot };
+    slot.merge_list.lock().push(value);
+    if !claim_idle_slot(slot) {
+        for_each_thread(|shared| {
+            let thread = shared.thread.load(Ordering::Acquire);
+            // SAFETY: a registered thread's `slot` field never changes; the list is locked, so the thread cannot
+            // unregister meanwhile.
+            if !thread.is_null() && unsafe { std::ptr::eq((*thread).slot, slot) } {
+                shared.request(REQUEST_MERGE);
+            }
+        });
+    }
+}
+
+/// If no thread has the slot, merges its list on the spot. Its objects die here.
+fn claim_idle_slot(slot: &HeapSlot) -> bool {
+    // Acquire: pairs with the Release of the thread that gave the slot back.
+    if slot.state.compare_exchange(heap::SLOT_FREE, heap::SLOT_CLAIMED, Ordering::Acquire, Ordering::Relaxed).is_err() {
+        return false;
+    }
+    let list = std::mem::take(&mut *slot.merge_list.lock());
+    let mut dead = Vec::new();
+    for value in list {
+        // SAFETY: the entry owns one reference; the slot is claimed, so its owner's words are ours.
+        if refcount::merge_queued(unsafe { &*value.header() }) == AfterRelease::Dead {
+            dead.push(value);
+        }
+    }
+    // Release: the merged words are visible to the next user of the slot.
+    slot.state.store(heap::SLOT_FREE, Ordering::Release);
+    for value in dead {
+        // SAFETY: dead, and found so exactly once.
+        unsafe { crate::object::lifetime::dealloc(value) };
+    }
+    true
+}
+
+/// Works off the merge list of this thread's slot.
+pub fn merge_own_list() {
+    if !FREE_THREADED {
+        return;
+    }
+    // SAFETY: the slot is this thread's.
+    let slot = unsafe { &*heap_slot() };
+    let list = std::mem::take(&mut *slot.merge_list.lock());
+    for value in list {
+        // SAFETY: the entry owns one reference.
+        unsafe { finish_merge(value) };
+    }
+}
+
+/// # Safety
+/// The caller gives up one reference of a merge-list entry; it owns the object's heap slot or the object is merged.
+unsafe fn finish_merge(value: Value) {
+    // SAFETY: the caller's obligation.
+    unsafe {
+        if refcount::merge_queued(&*value.header()) == AfterRelease::Dead {
+            crate::object::lifetime::dealloc(value);
+        }
+    }
+}
