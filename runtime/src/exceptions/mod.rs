@@ -5,6 +5,7 @@ pub mod group;
 pub mod methods;
 pub mod object;
 pub mod raise;
+pub mod suggest;
 
 pub use classes as exc;
 pub use object::ExceptionObject;

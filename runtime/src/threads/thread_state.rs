@@ -107,6 +107,12 @@ pub struct Thread {
     pub is_main: bool,
     /// The handle of a stackless re-entry depth, for diagnosing.
     pub native_depth: u32,
+    /// The exception is being raised again by RERAISE: no traceback entry for that frame.
+    pub silent_reraise: bool,
+    /// The result of the eval loop on its way out.
+    pub exit_word: u64,
+    /// The value of the StopIteration that ended the last iteration.
+    iteration_result: Option<Owned>,
 }
 
 thread_local! {
@@ -288,6 +294,9 @@ pub fn register(interpreter: &'static Interpreter, is_main: bool, native_limit: 
         dict: None,
         is_main,
         native_depth: 0,
+        silent_reraise: false,
+        exit_word: 0,
+        iteration_result: None,
     });
     shared.requests.store(0, Ordering::Relaxed);
     // SAFETY: plain system calls.
@@ -491,5 +500,17 @@ unsafe fn finish_merge(value: Value) {
         if refcount::merge_queued(&*value.header()) == AfterRelease::Dead {
             crate::object::lifetime::dealloc(value);
         }
+    }
+}
+
+impl Thread {
+    /// Keeps the value of a StopIteration that was turned into exhaustion.
+    pub fn set_iteration_result(&mut self, value: Option<Owned>) {
+        self.iteration_result = value;
+    }
+
+    /// The value that the last exhausted iterator returned (`None` if it returned none).
+    pub fn take_iteration_result(&mut self) -> Owned {
+        self.iteration_result.take().unwrap_or_else(Owned::none)
     }
 }

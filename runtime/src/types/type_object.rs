@@ -105,6 +105,13 @@ macro_rules! define_slots {
         #[derive(Clone, Copy)]
         pub enum SlotFn { $($name($ty)),* }
 
+        impl SlotFn {
+            /// The slot and the function pointer as a number.
+            pub fn parts(&self) -> (SlotId, usize) {
+                match *self { $(SlotFn::$name(function) => (SlotId::$name, function as usize)),* }
+            }
+        }
+
         impl Slots {
             pub fn fill(&self, slot: &SlotFn) {
                 match *slot { $(SlotFn::$name(function) => self.$name.set(Some(function))),* }
@@ -113,6 +120,11 @@ macro_rules! define_slots {
             /// The function pointer of slot `id` as a number, 0 for none.
             pub fn raw(&self, id: SlotId) -> usize {
                 match id { $(SlotId::$name => self.$name.raw()),* }
+            }
+
+            /// Stores a function pointer that came from [`Slots::raw`] or [`SlotFn::parts`] of the same slot.
+            pub fn set_raw(&self, id: SlotId, raw: usize) {
+                match id { $(SlotId::$name => self.$name.pointer.store(raw, Ordering::Relaxed)),* }
             }
 
             /// Copies slot `id` from `other`.

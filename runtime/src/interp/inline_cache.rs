@@ -1,0 +1,125 @@
+//! Cache cells: what specialised instructions know about their site.
+//!
+//! A cell is shared by all threads. Each word is one fact, complete in itself, that a reader validates before it
+//! believes it; a writer may lose a race. In steady state nothing writes: a site has at most [`MAX_ATTEMPTS`]
+//! specialisation attempts in its life (PROTOCOLS M14, M20).
+
+use crate::object::value::{Owned, Value};
+use crate::sync::{AtomicU8, AtomicU64, Ordering};
+
+/// Specialisation attempts of one site before it settles.
+pub const MAX_ATTEMPTS: u8 = 8;
+/// Generic executions of a site before the first attempt.
+pub const WARM_UP: u8 = 2;
+
+/// Two fact words, an object that a fact may refer to, and the attempt count.
+#[derive(Default)]
+pub struct CacheCell {
+    /// `shape:32 | version:16 | slot:12 | kind:4`, or a dict version with an index.
+    pub first: AtomicU64,
+    pub second: AtomicU64,
+    /// A counted reference (function, descriptor), 0 for none. Written once per cell and kept until the code dies: a
+    /// reader may use it as long as it holds the code.
+    pub object: AtomicU64,
+    attempts: AtomicU8,
+    warmth: AtomicU8,
+}
+
+impl CacheCell {
+    /// Whether the generic instruction should try to specialise now. Counts up to the warm-up bound, then attempts, then
+    /// never writes again.
+    #[inline]
+    pub fn should_attempt(&self) -> bool {
+        // Relaxed: a lost count only shifts the moment.
+        let warmth = self.warmth.load(Ordering::Relaxed);
+        if warmth < WARM_UP {
+            self.warmth.store(warmth + 1, Ordering::Relaxed);
+            return false;
+        }
+        let attempts = self.attempts.load(Ordering::Relaxed);
+        if attempts >= MAX_ATTEMPTS {
+            return false;
+        }
+        self.attempts.store(attempts + 1, Ordering::Relaxed);
+        true
+    }
+
+    #[inline(always)]
+    pub fn word(&self) -> u64 {
+        // Acquire: pairs with the Release in `publish`.
+        self.first.load(Ordering::Acquire)
+    }
+
+    #[inline(always)]
+    pub fn second_word(&self) -> u64 {
+        self.second.load(Ordering::Acquire)
+    }
+
+    /// Publishes a fact; what it refers to is complete.
+    pub fn publish(&self, word: u64) {
+        self.first.store(word, Ordering::Release);
+    }
+
+    pub fn publish_second(&self, word: u64) {
+        self.second.store(word, Ordering::Release);
+    }
+
+    /// The object of the cell, alive as long as the code is.
+    #[inline(always)]
+    pub fn object(&self) -> Option<Value> {
+        Value::from_slot(self.object.load(Ordering::Acquire))
+    }
+
+    /// Gives the cell its object. False if it has another already.
+    pub fn set_object(&self, object: Owned) -> bool {
+        let value = object.value();
+        match self.object.compare_exchange(0, value.bits(), Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => {
+                let _ = object.into_raw();
+                true
+            }
+            Err(old) => old == value.bits(),
+        }
+    }
+
+    pub fn traverse(&self, visit: &mut dyn FnMut(Value)) {
+        if let Some(object) = self.object() {
+            visit(object);
+        }
+    }
+}
+
+impl Drop for CacheCell {
+    fn drop(&mut self) {
+        if let Some(object) = self.object() {
+            // SAFETY: the cell owned a count.
+            drop(unsafe { Owned::from_raw(object) });
+        }
+    }
+}
+
+/// Packs a shape fact. ORDER CacheWord: `shape_of`, `version_of`, `slot_of`, `kind_of` take it apart.
+#[inline]
+pub const fn pack(shape: u32, version: u32, slot: usize, kind: u8) -> u64 {
+    (shape as u64) << 32 | ((version as u64) & 0xFFFF) << 16 | ((slot as u64) & 0xFFF) << 4 | (kind as u64 & 0xF)
+}
+
+#[inline(always)]
+pub const fn shape_of(word: u64) -> u32 {
+    (word >> 32) as u32
+}
+
+#[inline(always)]
+pub const fn version_of(word: u64) -> u32 {
+    (word >> 16) as u32 & 0xFFFF
+}
+
+#[inline(always)]
+pub const fn slot_of(word: u64) -> usize {
+    (word >> 4) as usize & 0xFFF
+}
+
+#[inline(always)]
+pub const fn kind_of(word: u64) -> u8 {
+    word as u8 & 0xF
+}

@@ -1,0 +1,143 @@
+//! Jumps, function entry and exit.
+
+use crate::exceptions::exc;
+use crate::interp::call_frame::pop_frame;
+use crate::interp::dispatch::{Flow, Regs, is_entry};
+use crate::interp::frame::{FRAME_DROP_RESULT, FRAME_ENTRY, FRAME_INIT, Frame, FrameOwner, close, into_owned};
+use crate::object::value::Value;
+use crate::threads::safepoint;
+
+#[inline(always)]
+pub fn resume(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    // Not after `yield from` and `await`: the inner one has polled.
+    if oparg & 3 < 2 && r.thread.requests() != 0 {
+        r.sync();
+        if safepoint::serve(r.thread).is_err() {
+            return Flow::Raised;
+        }
+    }
+    Flow::Next
+}
+
+#[inline(always)]
+pub fn jump_backward(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    if r.thread.requests() != 0 {
+        r.sync();
+        if safepoint::serve(r.thread).is_err() {
+            return Flow::Raised;
+        }
+    }
+    r.jump(oparg);
+    Flow::Next
+}
+
+#[inline(always)]
+pub fn pop_jump_if(r: &mut Regs<'_>, oparg: u32, wanted: bool) -> Flow {
+    // The compiler puts TO_BOOL or a comparison before it: the operand is an immortal bool.
+    // SAFETY: not empty.
+    let value = unsafe { Value::from_bits(r.pop()) };
+    let is_true = value.bits() & !0xC == Value::true_().bits();
+    if is_true == wanted {
+        r.jump(oparg);
+    }
+    Flow::Next
+}
+
+#[inline(always)]
+pub fn pop_jump_if_none(r: &mut Regs<'_>, oparg: u32, wanted: bool) -> Flow {
+    let word = r.pop();
+    // SAFETY: not empty.
+    let is_none = unsafe { Value::from_bits(word) }.is_none();
+    if is_none == wanted {
+        r.jump(oparg);
+    }
+    r.release(word);
+    Flow::Next
+}
+
+#[inline(always)]
+pub fn return_value(r: &mut Regs<'_>) -> Flow {
+    let word = into_owned(r.pop()).into_raw().bits();
+    r.sync();
+    let frame = r.frame;
+    // SAFETY: the running frame.
+    unsafe {
+        if (*frame).owner == FrameOwner::Generator {
+            return return_from_generator(r, word);
+        }
+        let flags = (*frame).flags;
+        let previous = (*frame).previous;
+        pop_frame(r.thread, frame);
+        if flags & FRAME_ENTRY != 0 {
+            return exit_with(r, word);
+        }
+        r.resume_caller(previous);
+        if flags & (FRAME_INIT | FRAME_DROP_RESULT) != 0 {
+            return special_return(r, word, flags);
+        }
+        r.push(word);
+        Flow::Next
+    }
+}
+
+/// Leaves the eval loop with an owned word.
+#[inline(always)]
+pub fn exit_with(r: &mut Regs<'_>, word: u64) -> Flow {
+    // The word is handed over in the thread: the frame it stood on may be gone.
+    r.thread.exit_word = word;
+    r.sp = &raw mut r.thread.exit_word;
+    Flow::Exit
+}
+
+#[cold]
+fn return_from_generator(r: &mut Regs<'_>, word: u64) -> Flow {
+    let frame = r.frame;
+    // SAFETY: the running frame, which its generator owns.
+    let (previous, entry) = unsafe { ((*frame).previous, is_entry(frame)) };
+    crate::interp::resume::finish_generator(r.thread, frame);
+    if entry {
+        return exit_with(r, word);
+    }
+    super::generator::returned_inline(r, previous, word)
+}
+
+/// `__init__` called by a class call: the instance, which lies on the caller's stack already, is the result.
+#[cold]
+fn special_return(r: &mut Regs<'_>, word: u64, flags: u8) -> Flow {
+    // SAFETY: an owned word.
+    let value = unsafe { Value::from_bits(word) };
+    if flags & FRAME_INIT != 0 && !value.is_none() {
+        let name = value.type_object().full_name();
+        close(word, r.thread);
+        // SAFETY: the caller's frame; its `ip` is the call.
+        unsafe { r.ip = (*r.frame).ip };
+        let _ = r.thread.raise_type_error(format!("__init__() should return None, not '{name}'"));
+        return Flow::Raised;
+    }
+    close(word, r.thread);
+    Flow::Next
+}
+
+#[inline(always)]
+pub fn exit_init_check(r: &mut Regs<'_>) -> Flow {
+    let value = r.value(1);
+    if !value.is_none() {
+        r.sync();
+        let name = value.type_object().full_name();
+        let _ = r.thread.raise(&exc::TYPE_ERROR, format!("__init__() should return None, not '{name}'"));
+        return Flow::Raised;
+    }
+    r.drop_top();
+    Flow::Next
+}
+
+/// The innermost frame of the thread that is shown to Python code.
+pub fn visible_frame(mut frame: *mut Frame) -> *mut Frame {
+    // SAFETY: the chain of live frames.
+    unsafe {
+        while !frame.is_null() && (*frame).is_incomplete() {
+            frame = (*frame).previous;
+        }
+    }
+    frame
+}

@@ -1,0 +1,236 @@
+//! Iteration and unpacking.
+
+use pyrt_compiler::bytecode::instructions::Opcode;
+
+use crate::exceptions::exc;
+use crate::interp::dispatch::{Flow, Regs};
+use crate::interp::ops::load_store::{miss_slow, specialize_as};
+use crate::object::value::{Owned, PyResult, Value};
+use crate::protocol::iterate;
+use crate::threads::thread_state::Thread;
+use crate::types::builtin_types::shapes;
+use crate::types::list::{self, ListObject};
+use crate::types::tuple::TupleObject;
+
+#[inline(always)]
+pub fn get_iter(r: &mut Regs<'_>) -> Flow {
+    r.sync();
+    let result = iterate::iter(r.value(1), r.thread);
+    r.finish_unary(result)
+}
+
+/// The iterator is exhausted: on to END_FOR's successor POP_ITER, with the iterator still on the stack.
+#[inline(always)]
+pub fn exhausted(r: &mut Regs<'_>, target: u32) -> Flow {
+    // The target is the END_FOR, which the exhausted path skips.
+    r.jump(target);
+    // SAFETY: END_FOR is followed by POP_ITER.
+    r.ip = unsafe { r.ip.add(1) };
+    Flow::Next
+}
+
+#[inline(always)]
+pub fn for_iter(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let cell = r.cell();
+    r.sync();
+    let iterator = r.value(1);
+    if cell.should_attempt() {
+        match iterator.shape() {
+            shapes::LIST_ITERATOR => specialize_as(r.frame, Opcode::FOR_ITER_LIST),
+            shapes::TUPLE_ITERATOR => specialize_as(r.frame, Opcode::FOR_ITER_TUPLE),
+            shapes::RANGE_ITERATOR => specialize_as(r.frame, Opcode::FOR_ITER_RANGE),
+            shapes::GENERATOR => specialize_as(r.frame, Opcode::FOR_ITER_GEN),
+            _ => {}
+        }
+    }
+    match iterate::next(iterator, r.thread) {
+        Ok(Some(value)) => {
+            r.push_owned(value);
+            Flow::Next
+        }
+        Ok(None) => exhausted(r, oparg),
+        Err(_) => Flow::Raised,
+    }
+}
+
+#[inline(always)]
+pub fn generic_for_iter(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    miss_slow(r.frame, Opcode::FOR_ITER);
+    for_iter(r, oparg)
+}
+
+#[inline(always)]
+pub fn for_iter_list(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let iterator = r.value(1);
+    if iterator.has_shape(shapes::LIST_ITERATOR) {
+        r.skip_cell();
+        return match list::iterators::next_item(iterator) {
+            Some(value) => {
+                r.push_owned(value);
+                Flow::Next
+            }
+            None => exhausted(r, oparg),
+        };
+    }
+    generic_for_iter(r, oparg)
+}
+
+#[inline(always)]
+pub fn for_iter_tuple(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let iterator = r.value(1);
+    if iterator.has_shape(shapes::TUPLE_ITERATOR) {
+        r.skip_cell();
+        return match crate::types::tuple_methods::next_item(iterator) {
+            Some(value) => {
+                r.push_owned(value);
+                Flow::Next
+            }
+            None => exhausted(r, oparg),
+        };
+    }
+    generic_for_iter(r, oparg)
+}
+
+#[inline(always)]
+pub fn for_iter_range(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let iterator = r.value(1);
+    if iterator.has_shape(shapes::RANGE_ITERATOR) {
+        r.skip_cell();
+        return match crate::types::range::next_number(iterator) {
+            Some(value) => {
+                r.push_owned(value);
+                Flow::Next
+            }
+            None => exhausted(r, oparg),
+        };
+    }
+    generic_for_iter(r, oparg)
+}
+
+#[inline(always)]
+pub fn unpack_sequence(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    r.skip_cell();
+    let n = oparg as usize;
+    let sequence = r.value(1);
+    if sequence.has_shape(shapes::TUPLE) {
+        let items = TupleObject::of(sequence).items();
+        if items.len() == n {
+            let word = r.pop();
+            for item in items.iter().rev() {
+                r.push_owned(item.to_owned());
+            }
+            r.release(word);
+            return Flow::Next;
+        }
+    }
+    r.sync();
+    match unpack_slow(sequence, n, r.thread) {
+        Ok(items) => {
+            let word = r.pop();
+            for item in items.into_iter().rev() {
+                r.push_owned(item);
+            }
+            r.release(word);
+            Flow::Next
+        }
+        Err(_) => Flow::Raised,
+    }
+}
+
+fn wrong_count(n: usize, got: usize, thread: &mut Thread) -> crate::object::value::Raised {
+    thread.raise_value_error(if got < n {
+        format!("not enough values to unpack (expected {n}, got {got})")
+    } else {
+        format!("too many values to unpack (expected {n}, got {got})")
+    })
+}
+
+#[inline(never)]
+fn unpack_slow(sequence: Value, n: usize, thread: &mut Thread) -> PyResult<Vec<Owned>> {
+    if sequence.has_shape(shapes::LIST) {
+        let items = ListObject::of(sequence).to_vec();
+        return if items.len() == n { Ok(items) } else { Err(wrong_count(n, items.len(), thread)) };
+    }
+    if sequence.has_shape(shapes::TUPLE) {
+        return Err(wrong_count(n, TupleObject::of(sequence).len(), thread));
+    }
+    let iterator = unpack_iterator(sequence, thread)?;
+    let mut items = Vec::with_capacity(n);
+    while items.len() < n {
+        match iterate::next(*iterator, thread)? {
+            Some(item) => items.push(item),
+            None => return Err(wrong_count(n, items.len(), thread)),
+        }
+    }
+    if iterate::next(*iterator, thread)?.is_some() {
+        if crate::types::dict::is_dict(sequence) {
+            let got = crate::types::dict::DictObject::of(sequence).len();
+            return Err(wrong_count(n, got, thread));
+        }
+        return Err(thread.raise_value_error(format!("too many values to unpack (expected {n})")));
+    }
+    Ok(items)
+}
+
+fn unpack_iterator(sequence: Value, thread: &mut Thread) -> PyResult {
+    match iterate::iter(sequence, thread) {
+        Ok(iterator) => Ok(iterator),
+        Err(raised) => {
+            if thread.exception_matches(&exc::TYPE_ERROR) && !iterate::is_iterable(sequence) {
+                drop(thread.take_exception());
+                let ty = sequence.type_object().full_name();
+                return Err(thread.raise_type_error(format!("cannot unpack non-iterable {ty} object")));
+            }
+            Err(raised)
+        }
+    }
+}
+
+#[inline(always)]
+pub fn unpack_ex(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    r.sync();
+    let (before, after) = ((oparg & 0xFF) as usize, (oparg >> 8) as usize);
+    match unpack_ex_slow(r.value(1), before, after, r.thread) {
+        Ok(items) => {
+            let word = r.pop();
+            for item in items.into_iter().rev() {
+                r.push_owned(item);
+            }
+            r.release(word);
+            Flow::Next
+        }
+        Err(_) => Flow::Raised,
+    }
+}
+
+fn unpack_ex_slow(sequence: Value, before: usize, after: usize, thread: &mut Thread) -> PyResult<Vec<Owned>> {
+    let iterator = unpack_iterator(sequence, thread)?;
+    let mut items = Vec::new();
+    while items.len() < before {
+        match iterate::next(*iterator, thread)? {
+            Some(item) => items.push(item),
+            None => {
+                return Err(thread.raise_value_error(format!(
+                    "not enough values to unpack (expected at least {}, got {})",
+                    before + after,
+                    items.len()
+                )));
+            }
+        }
+    }
+    let mut rest = Vec::new();
+    while let Some(item) = iterate::next(*iterator, thread)? {
+        rest.push(item);
+    }
+    if rest.len() < after {
+        return Err(thread.raise_value_error(format!(
+            "not enough values to unpack (expected at least {}, got {})",
+            before + after,
+            before + rest.len()
+        )));
+    }
+    let tail = rest.split_off(rest.len() - after);
+    items.push(list::from_vec(rest));
+    items.extend(tail);
+    Ok(items)
+}

@@ -1,0 +1,166 @@
+//! `a[b]` and slices.
+
+use pyrt_compiler::bytecode::instructions::Opcode;
+
+use crate::interp::dispatch::{Flow, Regs};
+use crate::interp::ops::arith::generic_binary;
+use crate::interp::ops::load_store::{miss_slow, specialize_as};
+use crate::protocol::subscript;
+use crate::types::builtin_types::shapes;
+use crate::types::dict::DictObject;
+use crate::types::list::ListObject;
+use crate::types::tuple::TupleObject;
+
+#[inline(always)]
+pub fn binary_op_subscr_list_int(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let (container, index) = (r.value(2), r.value(1));
+    if index.is_small_int() && container.has_shape(shapes::LIST) {
+        let list = ListObject::of(container);
+        let mut i = index.small_int_payload();
+        if i < 0 {
+            i += list.len() as i64;
+        }
+        if let Some(item) = usize::try_from(i).ok().and_then(|i| list.get(i)) {
+            r.skip_cell();
+            r.pop();
+            let old = r.peek(1);
+            r.set(1, item.into_raw().bits());
+            r.release(old);
+            return Flow::Next;
+        }
+    }
+    generic_binary(r, oparg)
+}
+
+#[inline(always)]
+pub fn binary_op_subscr_tuple_int(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let (container, index) = (r.value(2), r.value(1));
+    if index.is_small_int() && container.has_shape(shapes::TUPLE) {
+        let items = TupleObject::of(container).items();
+        let i = index.small_int_payload();
+        if let Some(item) = usize::try_from(i).ok().and_then(|i| items.get(i)) {
+            let item = item.to_owned();
+            r.skip_cell();
+            r.pop();
+            let old = r.peek(1);
+            r.set(1, item.into_raw().bits());
+            r.release(old);
+            return Flow::Next;
+        }
+    }
+    generic_binary(r, oparg)
+}
+
+#[inline(always)]
+pub fn binary_op_subscr_dict(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let (container, key) = (r.value(2), r.value(1));
+    if container.has_shape(shapes::DICT) {
+        r.sync();
+        match DictObject::of(container).get(key, r.thread) {
+            Ok(Some(value)) => {
+                r.skip_cell();
+                return r.finish_binary(Ok(value));
+            }
+            Ok(None) => {
+                let _ = crate::types::dict::raise_key_error(key, r.thread);
+                return Flow::Raised;
+            }
+            Err(_) => return Flow::Raised,
+        }
+    }
+    generic_binary(r, oparg)
+}
+
+#[inline(always)]
+pub fn store_subscr(r: &mut Regs<'_>) -> Flow {
+    let cell = r.cell();
+    r.sync();
+    let (value, container, key) = (r.value(3), r.value(2), r.value(1));
+    if cell.should_attempt() {
+        if container.has_shape(shapes::LIST) && key.is_small_int() {
+            specialize_as(r.frame, Opcode::STORE_SUBSCR_LIST_INT);
+        } else if container.has_shape(shapes::DICT) {
+            specialize_as(r.frame, Opcode::STORE_SUBSCR_DICT);
+        }
+    }
+    if subscript::set_item(container, key, value, r.thread).is_err() {
+        return Flow::Raised;
+    }
+    r.drop_n(3);
+    Flow::Next
+}
+
+#[inline(always)]
+pub fn store_subscr_list_int(r: &mut Regs<'_>) -> Flow {
+    let (container, index) = (r.value(2), r.value(1));
+    if index.is_small_int() && container.has_shape(shapes::LIST) {
+        let list = ListObject::of(container);
+        if let Ok(i) = usize::try_from(index.small_int_payload()) {
+            let value = r.value(3).to_owned();
+            match list.set(i, value) {
+                Ok(old) => {
+                    r.skip_cell();
+                    r.pop();
+                    r.drop_top();
+                    r.drop_top();
+                    r.release(old.into_raw().bits());
+                    return Flow::Next;
+                }
+                Err(value) => r.release(value.into_raw().bits()),
+            }
+        }
+    }
+    miss_slow(r.frame, Opcode::STORE_SUBSCR);
+    store_subscr(r)
+}
+
+#[inline(always)]
+pub fn store_subscr_dict(r: &mut Regs<'_>) -> Flow {
+    let (value, container, key) = (r.value(3), r.value(2), r.value(1));
+    if container.has_shape(shapes::DICT) {
+        r.sync();
+        if DictObject::of(container).set(key, value.to_owned(), r.thread).is_err() {
+            return Flow::Raised;
+        }
+        r.skip_cell();
+        r.drop_n(3);
+        return Flow::Next;
+    }
+    miss_slow(r.frame, Opcode::STORE_SUBSCR);
+    store_subscr(r)
+}
+
+#[inline(always)]
+pub fn delete_subscr(r: &mut Regs<'_>) -> Flow {
+    r.sync();
+    if subscript::delete_item(r.value(2), r.value(1), r.thread).is_err() {
+        return Flow::Raised;
+    }
+    r.drop_n(2);
+    Flow::Next
+}
+
+#[inline(always)]
+pub fn binary_slice(r: &mut Regs<'_>) -> Flow {
+    r.sync();
+    match subscript::get_slice(r.value(3), r.value(2), r.value(1), r.thread) {
+        Ok(value) => {
+            r.drop_n(2);
+            r.replace(1, value);
+            Flow::Next
+        }
+        Err(_) => Flow::Raised,
+    }
+}
+
+#[inline(always)]
+pub fn store_slice(r: &mut Regs<'_>) -> Flow {
+    r.sync();
+    let slice = crate::types::slice::new(r.value(2).to_owned(), r.value(1).to_owned(), crate::object::value::Owned::none());
+    if subscript::set_item(r.value(3), *slice, r.value(4), r.thread).is_err() {
+        return Flow::Raised;
+    }
+    r.drop_n(4);
+    Flow::Next
+}
+

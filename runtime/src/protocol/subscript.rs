@@ -1,0 +1,97 @@
+//! Length, subscription, membership.
+
+use crate::object::value::{Owned, PyResult, Value};
+use crate::protocol::{compare, iterate};
+use crate::threads::thread_state::Thread;
+
+/// `container[key]`.
+pub fn get_item(container: Value, key: Value, thread: &mut Thread) -> PyResult {
+    let ty = container.type_object();
+    if let Some(function) = ty.slots.subscript.get() {
+        return function(container, key, thread);
+    }
+    if crate::types::type_object::is_type(container) {
+        return crate::types::generic_alias::class_getitem(container, key, thread);
+    }
+    let name = ty.full_name();
+    Err(thread.raise_type_error(format!("'{name}' object is not subscriptable")))
+}
+
+/// `container[key] = value`.
+pub fn set_item(container: Value, key: Value, value: Value, thread: &mut Thread) -> PyResult<()> {
+    let ty = container.type_object();
+    match ty.slots.ass_subscript.get() {
+        Some(function) => function(container, key, Some(value), thread),
+        None => {
+            let name = ty.full_name();
+            Err(thread.raise_type_error(format!("'{name}' object does not support item assignment")))
+        }
+    }
+}
+
+/// `del container[key]`.
+pub fn delete_item(container: Value, key: Value, thread: &mut Thread) -> PyResult<()> {
+    let ty = container.type_object();
+    match ty.slots.ass_subscript.get() {
+        Some(function) => function(container, key, None, thread),
+        None => {
+            let name = ty.full_name();
+            let what = if ty.slots.subscript.raw() == 0 { "doesn't" } else { "doesn't" };
+            Err(thread.raise_type_error(format!("'{name}' object {what} support item deletion")))
+        }
+    }
+}
+
+/// `container[start:stop]`.
+pub fn get_slice(container: Value, start: Value, stop: Value, thread: &mut Thread) -> PyResult {
+    let slice = crate::types::slice::new(start.to_owned(), stop.to_owned(), Owned::none());
+    get_item(container, *slice, thread)
+}
+
+/// `container[i]` by number.
+pub fn get_index(container: Value, i: i64, thread: &mut Thread) -> PyResult {
+    get_item(container, Value::plain_int(i), thread)
+}
+
+/// `len(container)`.
+pub fn length(container: Value, thread: &mut Thread) -> PyResult<i64> {
+    let ty = container.type_object();
+    match ty.slots.length.get() {
+        Some(function) => function(container, thread),
+        None => {
+            let name = ty.full_name();
+            Err(thread.raise_type_error(format!("object of type '{name}' has no len()")))
+        }
+    }
+}
+
+/// `item in container`.
+pub fn contains(container: Value, item: Value, thread: &mut Thread) -> PyResult<bool> {
+    let ty = container.type_object();
+    if let Some(function) = ty.slots.contains.get() {
+        return function(container, item, thread);
+    }
+    contains_by_iteration(container, item, thread)
+}
+
+/// Membership by going through the items.
+pub fn contains_by_iteration(container: Value, item: Value, thread: &mut Thread) -> PyResult<bool> {
+    if !iterate::is_iterable(container) {
+        let name = container.type_object().full_name();
+        return Err(thread.raise_type_error(format!("argument of type '{name}' is not a container or iterable")));
+    }
+    let iterator = iterate::iter(container, thread)?;
+    while let Some(candidate) = iterate::next(*iterator, thread)? {
+        if compare::equals(*candidate, item, thread)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// An index into a sequence of `len` items from a Python index; `None` if it is outside.
+#[inline]
+pub fn normalize_index(index: i64, len: usize) -> Option<usize> {
+    let index = if index < 0 { index + len as i64 } else { index };
+    usize::try_from(index).ok().filter(|index| *index < len)
+}

@@ -1,0 +1,300 @@
+//! `code`: what the compiler made, ready to run.
+//!
+//! `co_code` is CPython's stream and never changes. What runs is an internal stream of 32-bit atomic units: an opcode in
+//! the low 8 bits and the whole argument above (EXTENDED_ARG folded, jump targets as unit numbers). An instruction with
+//! inline caches is followed by one unit that holds the number of its cache cell. `unit_offsets` maps units back to
+//! CPython's offsets for `f_lasti`, tables and `dis`.
+
+use pyrt_compiler::bytecode::code::{CodeData, CodeFlags, Const, LocalKind};
+use pyrt_compiler::bytecode::instructions::Opcode;
+
+use crate::interp::inline_cache::CacheCell;
+use crate::object::header::Header;
+use crate::object::lifetime;
+use crate::object::value::{Owned, PyResult, Slot, Value};
+use crate::sync::{AtomicPtr, AtomicU8, AtomicU32, Ordering};
+use crate::threads::thread_state::Thread;
+use crate::types::builtin_types::{CODE, shapes};
+use crate::types::{bytes, string, tuple};
+
+/// One unit of the internal stream.
+pub type Unit = AtomicU32;
+
+/// A row of the exception table in unit numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Handler {
+    pub start: u32,
+    pub end: u32,
+    pub target: u32,
+    pub depth: u32,
+    pub push_lasti: bool,
+}
+
+#[repr(C)]
+pub struct CodeObject {
+    pub header: Header,
+    pub argcount: u32,
+    pub posonlyargcount: u32,
+    pub kwonlyargcount: u32,
+    pub flags: u32,
+    pub stacksize: u32,
+    /// Number of fast slots: locals, cells, free variables.
+    pub nlocalsplus: u32,
+    pub nlocals: u32,
+    pub ncells: u32,
+    pub nfrees: u32,
+    pub firstlineno: i32,
+    /// Arguments that a call fills, `*args` and `**kwargs` included.
+    pub total_args: u32,
+    /// Whether a call with exactly `argcount` positional arguments fills the frame by a plain copy.
+    pub is_simple: bool,
+    pub data: Box<CodeData>,
+    pub consts: Owned,
+    pub names: Owned,
+    pub localsplusnames: Owned,
+    pub filename: Slot,
+    pub name: Owned,
+    pub qualname: Owned,
+    pub units: Box<[Unit]>,
+    /// CPython's offset in code units (2 bytes) of each unit.
+    pub unit_offsets: Box<[u32]>,
+    pub handlers: Box<[Handler]>,
+    pub cells: Box<[CacheCell]>,
+    /// Per unit: events that `sys.monitoring` and tracing want here, null while nobody does.
+    pub monitoring: AtomicPtr<Monitoring>,
+    /// `co_extra`-like: has the code run often enough to be specialised.
+    pub warmth: AtomicU8,
+}
+
+/// Event masks beside the bytecode (PROTOCOLS M23).
+pub struct Monitoring {
+    pub masks: Box<[AtomicU32]>,
+}
+
+impl CodeObject {
+    /// The code object that `value` is; the caller knows that it is one.
+    #[inline(always)]
+    pub fn of<'a>(value: Value) -> &'a CodeObject {
+        debug_assert!(value.has_shape(shapes::CODE));
+        // SAFETY: the caller's claim, checked above in debug builds.
+        unsafe { value.as_ref() }
+    }
+
+    #[inline(always)]
+    pub fn value(&self) -> Value {
+        Value::from_object(self)
+    }
+
+    #[inline(always)]
+    pub fn has_flag(&self, flag: CodeFlags) -> bool {
+        self.flags & flag.bits() != 0
+    }
+
+    #[inline(always)]
+    pub fn consts(&self) -> &[Value] {
+        tuple::TupleObject::of(*self.consts).items()
+    }
+
+    #[inline(always)]
+    pub fn names(&self) -> &[Value] {
+        tuple::TupleObject::of(*self.names).items()
+    }
+
+    #[inline(always)]
+    pub fn local_names(&self) -> &[Value] {
+        tuple::TupleObject::of(*self.localsplusnames).items()
+    }
+
+    pub fn local_kind(&self, i: usize) -> LocalKind {
+        LocalKind::from_bits_truncate(self.data.localspluskinds.get(i).copied().unwrap_or(0))
+    }
+
+    /// Words of a frame of this code: locals and stack.
+    #[inline(always)]
+    pub fn frame_words(&self) -> usize {
+        (self.nlocalsplus + self.stacksize) as usize
+    }
+
+    pub fn filename(&self) -> Owned {
+        self.filename.load(&self.header).unwrap_or_else(string::empty)
+    }
+
+    /// The number of the unit at `ip`.
+    #[inline]
+    pub fn unit_number(&self, ip: *const Unit) -> usize {
+        (ip as usize - self.units.as_ptr() as usize) / size_of::<Unit>()
+    }
+
+    /// CPython's byte offset of unit `unit` (`f_lasti`).
+    pub fn lasti_of_unit(&self, unit: usize) -> i32 {
+        self.unit_offsets.get(unit).map_or(-1, |offset| (*offset * 2) as i32)
+    }
+
+    /// The unit at or after CPython's byte offset `lasti`.
+    pub fn unit_of_lasti(&self, lasti: i32) -> usize {
+        let offset = (lasti.max(0) / 2) as u32;
+        self.unit_offsets.partition_point(|own| *own < offset)
+    }
+
+    /// The handler of an exception raised at `unit`.
+    pub fn handler_for(&self, unit: usize) -> Option<Handler> {
+        let unit = unit as u32;
+        // Rows are sorted by start and do not overlap.
+        let i = self.handlers.partition_point(|row| row.start <= unit);
+        self.handlers[..i].last().filter(|row| unit < row.end).copied()
+    }
+
+    /// The line of CPython's byte offset `lasti`, none for instructions without one.
+    pub fn line_of_lasti(&self, lasti: i32) -> Option<i32> {
+        if lasti < 0 {
+            return Some(self.firstlineno);
+        }
+        crate::interp::locations::line_of(&self.data.linetable, self.firstlineno, lasti as u32 / 2)
+    }
+}
+
+/// A code object from the compiler's data. Constants and names become interned, immortal objects.
+pub fn from_data(data: CodeData, thread: &mut Thread) -> PyResult {
+    let consts = data.consts.iter().map(|constant| constant_object(constant, thread)).collect::<PyResult<Vec<_>>>()?;
+    from_parts(data, consts, thread)
+}
+
+/// A code object whose constants exist already (`code.replace`, `types.CodeType`, marshal).
+pub fn from_parts(mut data: CodeData, consts: Vec<Owned>, thread: &mut Thread) -> PyResult {
+    let intern_all = |names: &[String]| tuple::from_vec(names.iter().map(|name| string::intern_str(name)).collect());
+    let names = intern_all(&data.names);
+    let localsplusnames = intern_all(&data.localsplusnames);
+    let flags = CodeFlags::from_bits_retain(data.flags);
+    let kinds = |wanted: LocalKind| {
+        data.localspluskinds.iter().filter(|kind| LocalKind::from_bits_truncate(**kind).intersects(wanted)).count() as u32
+    };
+    let translated = crate::interp::translate::translate(&data).map_err(|message| thread.raise_value_error(message))?;
+    let total_args = data.argcount
+        + data.kwonlyargcount
+        + u32::from(flags.contains(CodeFlags::VARARGS))
+        + u32::from(flags.contains(CodeFlags::VARKEYWORDS));
+    let is_simple = data.kwonlyargcount == 0
+        && !flags.intersects(CodeFlags::VARARGS | CodeFlags::VARKEYWORDS)
+        && flags.contains(CodeFlags::OPTIMIZED | CodeFlags::NEWLOCALS);
+    let (nlocals, ncells, nfrees) = (kinds(LocalKind::LOCAL), kinds(LocalKind::CELL), kinds(LocalKind::FREE));
+    let name = string::intern_str(&data.name);
+    let qualname = string::intern_str(&data.qualname);
+    let filename = string::intern_str(&data.filename);
+    let consts = tuple::from_vec(consts);
+    data.consts = Vec::new();
+    let nlocalsplus = data.localsplusnames.len() as u32;
+    let data = Box::new(data);
+    Ok(lifetime::allocate_object(CODE.get(), |header| {
+        if crate::object::FREE_THREADED {
+            header.set_flag(crate::object::header::FLAG_DEFERRED);
+        }
+        CodeObject {
+            header,
+            argcount: data.argcount,
+            posonlyargcount: data.posonlyargcount,
+            kwonlyargcount: data.kwonlyargcount,
+            flags: data.flags,
+            stacksize: data.stacksize,
+            nlocalsplus,
+            nlocals,
+            ncells,
+            nfrees,
+            firstlineno: data.firstlineno,
+            total_args,
+            is_simple,
+            data,
+            consts,
+            names,
+            localsplusnames,
+            filename: Slot::new(filename),
+            name,
+            qualname,
+            units: translated.units,
+            unit_offsets: translated.unit_offsets,
+            handlers: translated.handlers,
+            cells: (0..translated.n_cells).map(|_| CacheCell::default()).collect(),
+            monitoring: AtomicPtr::new(std::ptr::null_mut()),
+            warmth: AtomicU8::new(0),
+        }
+    }))
+}
+
+/// The object of a constant. Strings that look like names are interned, as in CPython.
+pub fn constant_object(constant: &Const, thread: &mut Thread) -> PyResult {
+    Ok(match constant {
+        Const::None => Owned::none(),
+        Const::True => Owned::true_(),
+        Const::False => Owned::false_(),
+        Const::Ellipsis => Owned::ellipsis(),
+        Const::Int(value) => Owned::int(*value),
+        Const::BigInt { negative, limbs } => crate::types::int::from_limbs(*negative, limbs),
+        Const::Float(value) => Owned::float(*value),
+        Const::Complex(re, im) => crate::types::complex::new(*re, *im),
+        Const::Str(text) => {
+            let object = string::from_wtf8(text);
+            if text.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') { string::intern(object) } else { object }
+        }
+        Const::Bytes(bytes) => bytes::from_slice(bytes),
+        Const::Tuple(items) => {
+            tuple::from_vec(items.iter().map(|item| constant_object(item, thread)).collect::<PyResult<Vec<_>>>()?)
+        }
+        Const::FrozenSet(items) => {
+            let items = items.iter().map(|item| constant_object(item, thread)).collect::<PyResult<Vec<_>>>()?;
+            crate::types::set::frozenset_from(items, thread)?
+        }
+        Const::Slice(parts) => {
+            let parts = parts.iter().map(|part| constant_object(part, thread)).collect::<PyResult<Vec<_>>>()?;
+            let [start, stop, step] = <[Owned; 3]>::try_from(parts).unwrap_or_else(|_| [Owned::none(), Owned::none(), Owned::none()]);
+            crate::types::slice::new(start, stop, step)
+        }
+        Const::Code(data) => from_data((**data).clone(), thread)?,
+    })
+}
+
+/// The opcode in a unit.
+#[inline(always)]
+pub const fn unit_opcode(unit: u32) -> u8 {
+    unit as u8
+}
+
+/// The argument in a unit.
+#[inline(always)]
+pub const fn unit_oparg(unit: u32) -> u32 {
+    unit >> 8
+}
+
+/// A unit of opcode and argument.
+#[inline(always)]
+pub const fn make_unit(opcode: u8, oparg: u32) -> u32 {
+    opcode as u32 | oparg << 8
+}
+
+/// Whether instruction `opcode` is followed by a cell unit.
+pub const fn has_cell(opcode: Opcode) -> bool {
+    opcode.caches() > 0
+}
+
+impl CodeObject {
+    /// Shows the object's references.
+    pub(crate) unsafe fn traverse(value: Value, visit: &mut dyn FnMut(Value)) {
+        // SAFETY: the object is a code object.
+        let code = unsafe { value.as_ref::<CodeObject>() };
+        visit(*code.consts);
+        visit(*code.names);
+        visit(*code.localsplusnames);
+        visit(*code.name);
+        visit(*code.qualname);
+        if let Some(filename) = code.filename.peek() {
+            visit(filename);
+        }
+        for cell in &code.cells {
+            cell.traverse(visit);
+        }
+    }
+
+    pub(crate) unsafe fn dealloc(value: Value) {
+        // SAFETY: the object is dead: its Rust fields are dropped once. The header's atomics need no drop.
+        unsafe { std::ptr::drop_in_place(value.header().cast::<CodeObject>()) };
+        let _ = Ordering::Relaxed;
+    }
+}
