@@ -1,1 +1,3 @@
 //! Objects, memory, threads, eval loop, built-in types.
+pub mod number;
+pub mod text;
