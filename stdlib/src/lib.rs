@@ -1,1 +1,2 @@
 //! Native modules.
+pub mod sre;
