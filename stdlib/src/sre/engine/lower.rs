@@ -20,7 +20,7 @@ struct Open {
 
 enum Construct {
     Pattern,
-    Assert,
+    Assert { start: Pc },
     AssertNot { start: Pc },
     Atomic,
     /// Ends with one of the UNTIL opcodes.
@@ -217,8 +217,8 @@ impl Lowering<'_> {
                 self.at += 2;
                 let start = self.pc();
                 let what = if opcode == Opcode::Assert {
-                    self.emit(Inst::Assert { back });
-                    Construct::Assert
+                    self.emit(Inst::Assert { back, tail: 0 });
+                    Construct::Assert { start }
                 } else {
                     self.emit(Inst::AssertNot { back, otherwise: 0 });
                     Construct::AssertNot { start }
@@ -462,9 +462,13 @@ impl Lowering<'_> {
                 }
                 self.emit(Inst::Success);
             }
-            Construct::Assert => {
+            Construct::Assert { start } => {
                 self.at += 1;
                 self.emit(Inst::AssertEnd);
+                if let Some(Inst::Assert { back, .. }) = self.program.insts.get(start as usize).copied() {
+                    let tail = self.pc();
+                    self.patch(start, Inst::Assert { back, tail });
+                }
             }
             Construct::AssertNot { start } => {
                 self.at += 1;
@@ -621,6 +625,9 @@ fn collect_first(program: &Program, mut pc: Pc, first: &mut FirstSet, fuel: &mut
             }
             Inst::At(_) | Inst::Mark(_) | Inst::Atomic | Inst::AtomicEnd => pc += 1,
             Inst::Jump(target) => pc = target,
+            // Only what follows is asked: that gives too many characters at worst.
+            Inst::Assert { tail, .. } => pc = tail,
+            Inst::AssertNot { otherwise, .. } => pc = otherwise,
             Inst::Branch(start, end) => {
                 for alternative in program.alternatives.get(start as usize..end as usize)? {
                     collect_first(program, alternative.target, first, fuel)?;

@@ -25,8 +25,9 @@ pub(super) enum Inst {
     GroupRef(u32, Folding),
     /// Goes on, or where the group is not set at `otherwise`.
     GroupExists { group: u32, otherwise: Pc },
-    /// A lookahead, or a lookbehind by `back`; its body follows and ends with `AssertEnd`.
-    Assert { back: u32 },
+    /// A lookahead, or a lookbehind by `back`; its body follows and ends with `AssertEnd`, before
+    /// `tail`.
+    Assert { back: u32, tail: Pc },
     AssertEnd,
     /// The negation; `otherwise` is where matching goes on once the body has failed.
     AssertNot { back: u32, otherwise: Pc },

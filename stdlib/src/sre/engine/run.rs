@@ -72,6 +72,8 @@ pub struct Matcher<'p> {
     /// Ends of groups, then counters and last positions of loops, then the last group.
     slots: Vec<usize>,
     stack: Vec<Frame>,
+    /// Slots were set while nothing was left to try, so that failing does not restore them.
+    dirty: bool,
     /// Index of the innermost barrier frame.
     barrier: usize,
     pub(super) steps: u32,
@@ -91,6 +93,7 @@ impl<'p> Matcher<'p> {
             program,
             slots: vec![NONE; program.slots + 1],
             stack: Vec::new(),
+            dirty: false,
             barrier: NONE,
             steps: STEPS_PER_POLL,
             start: 0,
@@ -132,6 +135,7 @@ impl<'p> Matcher<'p> {
     pub(super) fn reset(&mut self) {
         self.slots.fill(NONE);
         self.stack.clear();
+        self.dirty = false;
         self.barrier = NONE;
     }
 
@@ -161,7 +165,11 @@ impl<'p> Matcher<'p> {
     fn set_slot(&mut self, slot: u32, value: usize) {
         if let Some(place) = self.slots.get_mut(slot as usize) {
             let old = std::mem::replace(place, value);
-            self.push(Kept::Slot, slot, old, 0);
+            if self.stack.is_empty() {
+                self.dirty = true;
+            } else {
+                self.push(Kept::Slot, slot, old, 0);
+            }
         }
     }
 
@@ -208,7 +216,7 @@ impl<'p> Matcher<'p> {
         }
     }
 
-    /// Runs from the first instruction. On failure all slots are as they were.
+    /// Runs from the first instruction, with all slots unset. On failure they are so again.
     pub(super) fn run<U: Unit>(
         &mut self, text: &[U], start: usize, mode: Mode, must_advance: bool,
         hook: &mut dyn FnMut() -> Result<(), Interrupt>,
@@ -293,7 +301,7 @@ impl<'p> Matcher<'p> {
                     let set = self.group(*group as usize + 1).is_some();
                     Next::At(if set { pc + 1 } else { *otherwise }, at)
                 }
-                Some(Inst::Assert { back }) => match at.checked_sub(*back as usize) {
+                Some(Inst::Assert { back, .. }) => match at.checked_sub(*back as usize) {
                     Some(from) => {
                         self.push_barrier(Kept::Barrier, pc, at);
                         Next::At(pc + 1, from)
@@ -327,7 +335,12 @@ impl<'p> Matcher<'p> {
                     self.poll(hook)?;
                     match self.backtrack(text) {
                         Some(resumed) => resumed,
-                        None => return Ok(false),
+                        None => {
+                            if std::mem::take(&mut self.dirty) {
+                                self.slots.fill(NONE);
+                            }
+                            return Ok(false);
+                        }
                     }
                 }
             };
