@@ -1,3 +1,4 @@
 //! Objects, memory, threads, eval loop, built-in types.
 pub mod number;
 pub mod text;
+pub mod sorting;
