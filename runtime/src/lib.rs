@@ -7,9 +7,11 @@ pub mod interp;
 pub mod interpreter;
 pub mod memory;
 pub mod names;
+pub mod number;
 pub mod object;
 pub mod protocol;
 pub mod sync;
+pub mod text;
 pub mod threads;
 pub mod types;
 

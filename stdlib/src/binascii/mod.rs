@@ -1,0 +1,3 @@
+//! The module `binascii`.
+pub mod kernels;
+pub mod quoted_printable;

@@ -1,0 +1,2 @@
+//! The module `_random`.
+pub mod mersenne;

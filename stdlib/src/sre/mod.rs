@@ -1,0 +1,2 @@
+//! The module `_sre`.
+pub mod engine;

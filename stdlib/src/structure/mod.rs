@@ -1,0 +1,2 @@
+//! The module `_struct`.
+pub mod kernels;
