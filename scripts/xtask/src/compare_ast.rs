@@ -267,7 +267,7 @@ fn collect_files(path: &Path, subjects: &mut Vec<Subject>) -> std::io::Result<()
     for entry in entries {
         if entry.is_dir() && !entry.is_symlink() {
             collect_files(&entry, subjects)?;
-        } else if entry.extension().is_some_and(|extension| extension == "py") {
+        } else if entry.is_file() && entry.extension().is_some_and(|extension| extension == "py") {
             subjects.push(Subject::File(entry));
         }
     }

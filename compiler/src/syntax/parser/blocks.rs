@@ -1,7 +1,9 @@
 //! Compound statements other than definitions.
 
 use super::{ParseResult, Parser, Start};
-use crate::syntax::ast::{ExceptHandler, ExceptHandlerKind, ExprRef, MatchCase, Stmt, StmtKind, WithItem};
+use crate::syntax::ast::{
+    ExceptHandler, ExceptHandlerKind, ExprContext, ExprKind, ExprRef, MatchCase, Span, Stmt, StmtKind, WithItem,
+};
 use crate::syntax::token_stream::Failed;
 use crate::syntax::tokenizer::TokenKind as T;
 
@@ -67,15 +69,20 @@ impl<'a> Parser<'a, '_> {
         self.block()
     }
 
-    /// The end of a compound statement is that of its last block, not of the dedent after it.
-    fn block_span_node(&self, kind: StmtKind<'a>, start: Start, blocks: [&'a [Stmt<'a>]; 3]) -> Stmt<'a> {
-        let end = blocks.iter().rev().find_map(|block| block.last());
-        let mut statement = self.statement_node(kind, start);
-        if let Some(end) = end {
-            statement.span.end_line = end.span.end_line;
-            statement.span.end_col = end.span.end_col;
+    /// A compound statement ends with its last token, the line end and dedents left aside.
+    pub(super) fn block_statement(&self, kind: StmtKind<'a>, start: Start) -> Stmt<'a> {
+        Stmt { kind, span: self.block_span(start) }
+    }
+
+    pub(super) fn block_span(&self, start: Start) -> Span {
+        let taken = &self.stream.tokens[..self.stream.mark];
+        let is_space = |kind| matches!(kind, T::NewLine | T::Indent | T::Dedent | T::EndMarker);
+        let mut span = self.span(start);
+        if let Some(last) = taken.iter().rev().find(|token| !is_space(token.kind)) {
+            span.end_line = last.end_line;
+            span.end_col = last.end_col;
         }
-        statement
+        span
     }
 
     /// `if` with all its `elif`s, which are nested `If` nodes: built from the last to the first.
@@ -91,11 +98,11 @@ impl<'a> Parser<'a, '_> {
         let mut orelse = self.else_block()?;
         let Some((first_start, first_test, first_body)) = branches.first().copied() else { return Err(Failed) };
         for &(start, test, body) in branches[1..].iter().rev() {
-            let statement = self.block_span_node(StmtKind::If { test, body, orelse }, start, [body, orelse, &[]]);
+            let statement = self.block_statement(StmtKind::If { test, body, orelse }, start);
             orelse = self.sequence(&[statement]);
         }
         let kind = StmtKind::If { test: first_test, body: first_body, orelse };
-        Ok(self.block_span_node(kind, first_start, [first_body, orelse, &[]]))
+        Ok(self.block_statement(kind, first_start))
     }
 
     fn while_statement(&mut self, start: Start) -> ParseResult<Stmt<'a>> {
@@ -104,7 +111,7 @@ impl<'a> Parser<'a, '_> {
         self.expect(T::Colon)?;
         let body = self.block()?;
         let orelse = self.else_block()?;
-        Ok(self.block_span_node(StmtKind::While { test, body, orelse }, start, [body, orelse, &[]]))
+        Ok(self.block_statement(StmtKind::While { test, body, orelse }, start))
     }
 
     fn for_statement(&mut self, start: Start, is_async: bool) -> ParseResult<Stmt<'a>> {
@@ -122,7 +129,7 @@ impl<'a> Parser<'a, '_> {
         } else {
             StmtKind::For { target, iter, body, orelse, type_comment }
         };
-        Ok(self.block_span_node(kind, start, [body, orelse, &[]]))
+        Ok(self.block_statement(kind, start))
     }
 
     fn with_statement(&mut self, start: Start, is_async: bool) -> ParseResult<Stmt<'a>> {
@@ -148,7 +155,7 @@ impl<'a> Parser<'a, '_> {
         } else {
             StmtKind::With { items, body, type_comment }
         };
-        Ok(self.block_span_node(kind, start, [body, &[], &[]]))
+        Ok(self.block_statement(kind, start))
     }
 
     /// `'(' items [','] ')' ':'`
@@ -215,11 +222,7 @@ impl<'a> Parser<'a, '_> {
         } else {
             StmtKind::Try { body, handlers, orelse, finalbody }
         };
-        let last_handler = handlers.last().map_or(&[][..], |handler| match handler.kind {
-            ExceptHandlerKind::ExceptHandler { body, .. } => body,
-        });
-        let last = if handlers.is_empty() { body } else { last_handler };
-        Ok(self.block_span_node(kind, start, [last, orelse, finalbody]))
+        Ok(self.block_statement(kind, start))
     }
 
     fn handler(&mut self) -> ParseResult<(ExceptHandler<'a>, bool)> {
@@ -248,13 +251,8 @@ impl<'a> Parser<'a, '_> {
         }
         self.expect(T::Colon)?;
         let body = self.block()?;
-        let mut span = self.span(start);
-        if let Some(last) = body.last() {
-            span.end_line = last.span.end_line;
-            span.end_col = last.span.end_col;
-        }
         let kind = ExceptHandlerKind::ExceptHandler { type_, name, body };
-        Ok((ExceptHandler { kind, span }, is_star))
+        Ok((ExceptHandler { kind, span: self.block_span(start) }, is_star))
     }
 
     /// A line that starts with `match` is a statement only if all of its header fits.
@@ -270,9 +268,8 @@ impl<'a> Parser<'a, '_> {
         }
         self.expect(T::Dedent)?;
         self.check_version(10, "Pattern matching is")?;
-        let last = cases.last().map_or(&[][..], |case| case.body);
         let kind = StmtKind::Match { subject, cases: self.sequence(&cases) };
-        Ok(Some(self.block_span_node(kind, start, [last, &[], &[]])))
+        Ok(Some(self.block_statement(kind, start)))
     }
 
     /// `"match" subject ':' NEWLINE INDENT`
@@ -288,9 +285,9 @@ impl<'a> Parser<'a, '_> {
                 self.expressions.push(next);
             }
             let elts = self.take_expressions(base);
-            let ctx = crate::syntax::ast::ExprContext::Load;
-            self.node(crate::syntax::ast::ExprKind::Tuple { elts, ctx }, start)
-        } else if matches!(first.kind, crate::syntax::ast::ExprKind::Starred { .. }) {
+            let ctx = ExprContext::Load;
+            self.node(ExprKind::Tuple { elts, ctx }, start)
+        } else if matches!(first.kind, ExprKind::Starred { .. }) {
             return Err(Failed);
         } else {
             first

@@ -59,15 +59,6 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    fn end_at_block(&self, kind: StmtKind<'a>, start: Start, body: &[Stmt<'a>]) -> Stmt<'a> {
-        let mut statement = self.statement_node(kind, start);
-        if let Some(last) = body.last() {
-            statement.span.end_line = last.span.end_line;
-            statement.span.end_col = last.span.end_col;
-        }
-        statement
-    }
-
     /// A function from its `def` on.
     pub(super) fn function(
         &mut self,
@@ -91,7 +82,7 @@ impl<'a> Parser<'a, '_> {
         } else {
             StmtKind::FunctionDef { name, args, body, decorator_list, returns, type_comment, type_params }
         };
-        Ok(self.end_at_block(kind, start, body))
+        Ok(self.block_statement(kind, start))
     }
 
     /// The type comment after a function's colon: on the same line, or alone on the next.
@@ -124,7 +115,7 @@ impl<'a> Parser<'a, '_> {
         self.expect(T::Colon)?;
         let body = self.block()?;
         let kind = StmtKind::ClassDef { name, bases, keywords, body, decorator_list, type_params };
-        Ok(self.end_at_block(kind, start, body))
+        Ok(self.block_statement(kind, start))
     }
 
     pub(super) fn lambda_parameters(&mut self) -> ParseResult<&'a Arguments<'a>> {

@@ -150,7 +150,7 @@ impl Tokenizer<'_> {
                 b'{' => {
                     let next = self.next_char();
                     if next == b'{' && !in_format_spec {
-                        return Ok(self.make(kind, start, self.pos - 1));
+                        return Ok(self.make_before_brace(kind, start));
                     }
                     self.back(next);
                     self.back(c);
@@ -170,7 +170,7 @@ impl Tokenizer<'_> {
                     }
                     let next = self.next_char();
                     if next == b'}' && !in_format_spec && outside_brackets {
-                        return Ok(self.make(kind, start, self.pos - 1));
+                        return Ok(self.make_before_brace(kind, start));
                     }
                     self.back(next);
                     self.back(c);
@@ -198,6 +198,13 @@ impl Tokenizer<'_> {
         }
         self.pos -= usize::from(size);
         Ok(self.make(kind, start, self.pos))
+    }
+
+    /// Text that ends with a doubled brace: the second one is not in the text but within the token's columns.
+    fn make_before_brace(&self, kind: TokenKind, start: usize) -> Token {
+        let mut token = self.make(kind, start, self.pos - 1);
+        token.end_col += 1;
+        token
     }
 
     #[cold]
