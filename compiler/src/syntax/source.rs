@@ -6,8 +6,17 @@ use bumpalo::Bump;
 /// Decodes bytes with a named codec; the error is the text to report.
 pub type DecodeHook<'o> = &'o dyn Fn(&str, &[u8]) -> Result<String, String>;
 
-fn error(message: String, line: u32) -> SyntaxError {
-    SyntaxError { kind: SyntaxErrorKind::Syntax, message, line, col: 0, end_line: line, end_col: NO_OFFSET, text: None }
+/// An error of a codec, which has no place in the source.
+fn codec_error(message: String) -> SyntaxError {
+    SyntaxError {
+        kind: SyntaxErrorKind::Syntax,
+        message,
+        line: 0,
+        col: NO_OFFSET,
+        end_line: 0,
+        end_col: 0,
+        text: None,
+    }
 }
 
 /// Copies the source with `\n` as its only line end; with `end_line` the last line gets one if it has none.
@@ -43,7 +52,7 @@ pub(super) fn line(source: &str, number: u32) -> Option<&str> {
 }
 
 /// Finds the encoding that a source declares (PEP 263) and decodes it.
-pub(super) fn decode(bytes: &[u8], hook: Option<DecodeHook>, filename: &str) -> Result<String, SyntaxError> {
+pub(super) fn decode(bytes: &[u8], hook: Option<DecodeHook>) -> Result<String, SyntaxError> {
     let (has_mark, body) = match bytes.strip_prefix(b"\xef\xbb\xbf") {
         Some(rest) => (true, rest),
         None => (false, bytes),
@@ -51,56 +60,70 @@ pub(super) fn decode(bytes: &[u8], hook: Option<DecodeHook>, filename: &str) -> 
     let declared = declared_encoding(body);
     let encoding = declared.as_deref().unwrap_or("utf-8");
     if has_mark && encoding != "utf-8" {
-        return Err(error(format!("encoding problem: {encoding} with BOM"), 0));
+        let end = memchr::memchr(b'\n', body).unwrap_or(body.len());
+        let text = String::from_utf8_lossy(&body[..end]).into_owned();
+        return Err(SyntaxError {
+            line: 1,
+            col: 0,
+            end_line: 1,
+            end_col: text.chars().count() as u32,
+            text: Some(text),
+            ..codec_error(format!("encoding problem: {encoding} with BOM"))
+        });
     }
     match encoding {
-        "utf-8" => utf8(body, filename, declared.is_some()),
+        "utf-8" => utf8(body),
         "iso-8859-1" => Ok(body.iter().map(|&c| c as char).collect()),
         _ => match hook {
-            Some(hook) => hook(encoding, body).map_err(|message| error(message, 0)),
-            None if matches!(encoding, "ascii" | "us-ascii") => match body.iter().position(|c| !c.is_ascii()) {
-                None => Ok(String::from_utf8_lossy(body).into_owned()),
-                Some(at) => Err(error(
-                    format!(
-                        "(unicode error) 'ascii' codec can't decode byte 0x{:02x} in position {at}: \
-                         ordinal not in range(128)",
-                        body[at]
-                    ),
-                    0,
-                )),
-            },
-            None => Err(error(format!("unknown encoding: {encoding}"), 0)),
+            Some(hook) => hook(encoding, body).map_err(codec_error),
+            None => decode_without_codecs(encoding, body).map_err(codec_error),
         },
     }
 }
 
-fn utf8(body: &[u8], filename: &str, _declared: bool) -> Result<String, SyntaxError> {
-    match std::str::from_utf8(body) {
-        Ok(text) => Ok(text.to_owned()),
-        Err(problem) => {
+/// The encodings that need no codec registry.
+fn decode_without_codecs(encoding: &str, body: &[u8]) -> Result<String, String> {
+    match encoding.to_ascii_lowercase().replace('-', "_").as_str() {
+        "utf8" => std::str::from_utf8(body).map(str::to_owned).map_err(|problem| {
             let at = problem.valid_up_to();
-            let number = 1 + memchr::memchr_iter(b'\n', &body[..at]).count() as u32;
-            let line_start = memchr::memrchr(b'\n', &body[..at]).map_or(0, |offset| offset + 1);
-            let chars = String::from_utf8_lossy(&body[line_start..at]).chars().count() as u32;
-            let line_end = memchr::memchr(b'\n', &body[at..]).map_or(body.len(), |offset| at + offset);
-            let text = String::from_utf8_lossy(&body[line_start..line_end]).into_owned();
-            let col = chars + 1;
-            let _ = filename;
-            Err(SyntaxError {
-                kind: SyntaxErrorKind::Syntax,
-                message: format!(
-                    "(unicode error) 'utf-8' codec can't decode byte 0x{:02x} in position {at}: {}",
-                    body[at],
-                    utf8_problem(&body[at..], problem.error_len())
-                ),
-                line: number,
-                col,
-                end_line: number,
-                end_col: col,
-                text: Some(text),
-            })
-        }
+            let reason = utf8_problem(&body[at..], problem.error_len());
+            format!("'utf-8' codec can't decode byte 0x{:02x} in position {at}: {reason}", body[at])
+        }),
+        "latin1" | "latin" | "l1" | "iso8859_1" | "8859" | "cp819" => Ok(body.iter().map(|&c| c as char).collect()),
+        "ascii" | "us_ascii" | "646" => match body.iter().position(|c| !c.is_ascii()) {
+            None => Ok(String::from_utf8_lossy(body).into_owned()),
+            Some(at) => Err(format!(
+                "'ascii' codec can't decode byte 0x{:02x} in position {at}: ordinal not in range(128)",
+                body[at]
+            )),
+        },
+        _ => Err(format!("unknown encoding: {encoding}")),
     }
+}
+
+fn utf8(body: &[u8]) -> Result<String, SyntaxError> {
+    let problem = match std::str::from_utf8(body) {
+        Ok(text) => return Ok(text.to_owned()),
+        Err(problem) => problem,
+    };
+    let at = problem.valid_up_to();
+    let line = 1 + memchr::memchr_iter(b'\n', &body[..at]).count() as u32;
+    let line_start = memchr::memrchr(b'\n', &body[..at]).map_or(0, |offset| offset + 1);
+    let line_end = memchr::memchr(b'\n', &body[at..]).map_or(body.len(), |offset| at + offset);
+    let col = String::from_utf8_lossy(&body[line_start..at]).chars().count() as u32 + 1;
+    Err(SyntaxError {
+        kind: SyntaxErrorKind::Syntax,
+        message: format!(
+            "Non-UTF-8 code starting with '\\x{:02x}' on line {line}, but no encoding declared; \
+             see https://peps.python.org/pep-0263/ for details",
+            body[at]
+        ),
+        line,
+        col,
+        end_line: line,
+        end_col: col,
+        text: Some(String::from_utf8_lossy(&body[line_start..line_end]).into_owned()),
+    })
 }
 
 /// The reason that CPython's UTF-8 decoder gives.

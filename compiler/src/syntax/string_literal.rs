@@ -351,7 +351,7 @@ pub(super) fn without_comments(text: &str) -> Cow<'_, str> {
                     out.push('\n');
                 }
             }
-            '\\' if !found => {
+            '\\' => {
                 out.push(c);
                 out.extend(chars.next());
             }

@@ -34,6 +34,14 @@ for line in sys.stdin:
         except (KeyError, TypeError):
             print("-", flush=True)
         continue
+    if request == "DECODE":
+        try:
+            print("OK", hexed(bytes.fromhex(arguments[1]).decode(arguments[0])), sep="\t", flush=True)
+        except LookupError as e:
+            print("ERROR", hexed(e), sep="\t", flush=True)
+        except UnicodeDecodeError as e:
+            print("ERROR", hexed(e), sep="\t", flush=True)
+        continue
     mode, what = arguments[0], arguments[1]
     if request.endswith("FILE"):
         with open(what, "rb") as file:

@@ -79,16 +79,30 @@ fn compare(arguments: &[String]) -> std::io::Result<bool> {
             oracle.borrow_mut().ask(&format!("NAME\t{name}")).ok().and_then(|code| code.parse().ok())
         })
     };
+    let decode = |encoding: &str, bytes: &[u8]| -> Result<String, String> {
+        let request = format!("DECODE\t{encoding}\t{}", hex(bytes));
+        let answer = oracle.borrow_mut().ask(&request).map_err(|problem| problem.to_string())?;
+        match answer.split_once('\t') {
+            Some(("OK", text)) => Ok(unhex(text)),
+            Some((_, message)) => Err(unhex(message)),
+            None => Err(answer),
+        }
+    };
+    let hooks = ParseOptions {
+        character_by_name: Some(&character_by_name),
+        decode: Some(&decode),
+        ..ParseOptions::default()
+    };
     let mut different = 0;
     let mut rejected = 0;
     for subject in &subjects {
         let (request, ours) = match subject {
             Subject::File(path) => {
                 let bytes = std::fs::read(path)?;
-                (format!("FILE\texec\t{}", path.display()), parse(Source::Bytes(&bytes), "exec", &character_by_name))
+                (format!("FILE\texec\t{}", path.display()), parse(Source::Bytes(&bytes), "exec", hooks))
             }
             Subject::Snippet { mode, text } => {
-                (format!("TEXT\t{mode}\t{}", hex(text)), parse(Source::Text(text), mode, &character_by_name))
+                (format!("TEXT\t{mode}\t{}", hex(text.as_bytes())), parse(Source::Text(text), mode, hooks))
             }
         };
         let theirs = match cache.get(subject, &request) {
@@ -128,8 +142,8 @@ enum Source<'s> {
     Text(&'s str),
 }
 
-fn parse(source: Source, mode: &str, character_by_name: &dyn Fn(&str) -> Option<u32>) -> Result<String, SyntaxError> {
-    let mut options = ParseOptions { character_by_name: Some(character_by_name), ..ParseOptions::default() };
+fn parse(source: Source, mode: &str, hooks: ParseOptions) -> Result<String, SyntaxError> {
+    let mut options = hooks;
     let mut parts = mode.split('+');
     options.mode = match parts.next() {
         Some("eval") => Mode::Eval,
@@ -283,8 +297,8 @@ fn read_snippets(path: &Path, subjects: &mut Vec<Subject>) -> std::io::Result<()
     Ok(())
 }
 
-fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unhex(text: &str) -> String {

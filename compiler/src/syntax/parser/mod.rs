@@ -18,7 +18,7 @@ mod statements;
 mod strings;
 mod targets;
 
-use super::ast::{Expr, ExprKind, ExprRef, Mod, Span, Stmt};
+use super::ast::{Arguments, Expr, ExprKind, ExprRef, Mod, Span, Stmt};
 use super::diagnosis;
 use super::error::{CompileWarning, SyntaxError, SyntaxErrorKind};
 use super::source::{self, DecodeHook};
@@ -131,7 +131,7 @@ pub fn parse<'a>(
                     "Parser stack overflowed - Python source too complex to parse",
                 ));
             }
-            Err(diagnosis::explain(parser))
+            Err(diagnosis::explain(&parser))
         }
     }
 }
@@ -143,9 +143,11 @@ pub fn parse_bytes<'a>(
     filename: &str,
     options: ParseOptions,
 ) -> Result<Parsed<'a>, SyntaxError> {
-    let text = source::decode(bytes, options.decode, filename)?;
+    let text = source::decode(bytes, options.decode)?;
     parse(arena, &text, filename, options)
 }
+
+pub(super) use statements::augmented_operator;
 
 pub(super) type ParseResult<T> = Result<T, Failed>;
 
@@ -187,6 +189,43 @@ impl<'a, 'o> Parser<'a, 'o> {
             expressions: Vec::new(),
             statements: Vec::new(),
         }
+    }
+
+    /// A parser at the start of the same source.
+    pub(in crate::syntax) fn restarted(&self) -> Self {
+        let mut parser = Self::new(self.arena, self.stream.source, self.options);
+        parser.stack_base = self.stack_base;
+        parser
+    }
+
+    /// What to report when nothing better is found: the error that stopped the parser, or its last token.
+    pub(in crate::syntax) fn fallback_error(&self) -> SyntaxError {
+        if let Some(error) = &self.stream.raised {
+            return error.clone();
+        }
+        let (line, col) = self.stream.tokens.last().map_or((0, 0), |token| (token.line, token.col.wrapping_add(1)));
+        SyntaxError {
+            kind: SyntaxErrorKind::Syntax,
+            message: "invalid syntax".into(),
+            line,
+            col,
+            end_line: line,
+            end_col: col,
+            text: source::line(self.stream.source, line).map(str::to_owned),
+        }
+    }
+
+    /// An empty parameter list, for nodes that nobody reads.
+    pub(in crate::syntax) fn no_arguments(&self) -> &'a Arguments<'a> {
+        self.arena.alloc(Arguments {
+            posonlyargs: &[],
+            args: &[],
+            vararg: None,
+            kwonlyargs: &[],
+            kw_defaults: &[],
+            kwarg: None,
+            defaults: &[],
+        })
     }
 
     fn input(&mut self) -> ParseResult<Mod<'a>> {

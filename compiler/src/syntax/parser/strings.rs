@@ -5,7 +5,7 @@
 
 use super::{ParseResult, Parser, Start};
 use crate::syntax::ast::{Constant, Expr, ExprKind, ExprRef, Span};
-use crate::syntax::error::{CompileWarning, SyntaxErrorKind};
+use crate::syntax::error::CompileWarning;
 use crate::syntax::string_literal::{self, DecodeError, InvalidEscape, Spelling};
 use crate::syntax::token_stream::Failed;
 use crate::syntax::tokenizer::{Token, TokenKind as T};
@@ -79,9 +79,7 @@ impl<'a> Parser<'a, '_> {
             .filter(|piece| matches!(piece.kind, ExprKind::Constant { value: Constant::Bytes(_), .. }))
             .count();
         if bytes_count > 0 && (has_fields || bytes_count < pieces.len()) {
-            let span = self.span(start);
-            self.stream.raise_span(span, "cannot mix bytes and nonbytes literals".into());
-            return Err(Failed);
+            return self.raise("cannot mix bytes and nonbytes literals".into());
         }
         if has_fields {
             let values = self.merge_constants(&pieces);
@@ -136,7 +134,7 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// The constant of a `STRING` token.
-    fn plain_string(&mut self, token: Token) -> ParseResult<ExprRef<'a>> {
+    pub(in crate::syntax) fn plain_string(&mut self, token: Token) -> ParseResult<ExprRef<'a>> {
         let spelling = Spelling::of(self.stream.text(token));
         let decoded = if spelling.is_bytes {
             if !spelling.body.is_ascii() {
@@ -187,7 +185,7 @@ impl<'a> Parser<'a, '_> {
         });
     }
 
-    fn middle(&mut self, token: Token, is_raw: bool) -> ParseResult<ExprRef<'a>> {
+    pub(in crate::syntax) fn middle(&mut self, token: Token, is_raw: bool) -> ParseResult<ExprRef<'a>> {
         let text = self.stream.text(token);
         let decoded = string_literal::decode_str(self.arena, text, is_raw, self.options.character_by_name);
         let text = self.decoded(decoded, token, 0)?;
@@ -270,7 +268,7 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// The letter after `!`, which must follow it without a blank.
-    fn conversion(&mut self, mark: Token, is_template: bool) -> ParseResult<i32> {
+    pub(in crate::syntax) fn conversion(&mut self, mark: Token, is_template: bool) -> ParseResult<i32> {
         let token = self.expect_token(T::Name)?;
         let letter = if is_template { 't' } else { 'f' };
         if token.start != mark.end || token.line != mark.line {
@@ -322,12 +320,5 @@ impl<'a> Parser<'a, '_> {
         }
         let values = self.merge_constants(&pieces);
         Ok(self.node(ExprKind::JoinedStr { values }, start))
-    }
-
-    /// Raises at a token.
-    #[cold]
-    pub(in crate::syntax) fn raise_at_token<T>(&mut self, token: Token, message: String) -> ParseResult<T> {
-        self.stream.raise_at_token(SyntaxErrorKind::Syntax, token, message);
-        Err(Failed)
     }
 }

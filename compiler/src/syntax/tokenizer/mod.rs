@@ -206,6 +206,11 @@ impl<'s> Tokenizer<'s> {
         self.brackets.len()
     }
 
+    /// The letter of the innermost open f-string or t-string, `f` outside.
+    pub fn string_letter(&self) -> char {
+        self.modes.last().map_or('f', StringMode::letter)
+    }
+
     /// Whether a block is open, as the interactive mode asks.
     pub fn is_indented(&self) -> bool {
         self.indentation.depth() > 0
@@ -275,7 +280,10 @@ impl<'s> Tokenizer<'s> {
                             self.comment_ends_blank_line = false;
                             return Ok(self.make(TokenKind::NonLogicalNewLine, start, self.pos));
                         }
-                        return Ok(self.make(TokenKind::NewLine, start, start));
+                        // The text leaves the line end out, the columns take it in.
+                        let mut token = self.make(TokenKind::NewLine, start, start);
+                        token.end_col += 1;
+                        return Ok(token);
                     }
                     b'0'..=b'9' => return self.number(start, c),
                     b'.' => {
