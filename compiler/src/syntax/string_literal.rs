@@ -40,8 +40,6 @@ pub(super) struct Spelling<'a> {
     pub(super) is_raw: bool,
     pub(super) is_unicode: bool,
     pub(super) body: &'a str,
-    /// Offset of the body in the literal.
-    pub(super) body_offset: usize,
 }
 
 impl<'a> Spelling<'a> {
@@ -59,9 +57,9 @@ impl<'a> Spelling<'a> {
         Self {
             is_bytes: has(b'b'),
             is_raw: has(b'r'),
-            is_unicode: has(b'u'),
+            // `U` leaves no trace in the tree.
+            is_unicode: bytes.first() == Some(&b'u'),
             body: literal.get(prefix + quotes..literal.len() - quotes).unwrap_or(""),
-            body_offset: prefix + quotes,
         }
     }
 }
@@ -157,7 +155,9 @@ impl Decoder<'_> {
         let bytes = self.body.as_bytes();
         let at = start + 1;
         let Some(&c) = bytes.get(at) else {
-            return Err(self.error(start, at, "\\ at end of string"));
+            // Only an f-string's text can end so, before a brace.
+            self.out.push(b'\\');
+            return Ok(at);
         };
         if let Some(value) = simple_escape(c) {
             self.out.push(value);

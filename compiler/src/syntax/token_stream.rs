@@ -187,7 +187,7 @@ impl<'a> TokenStream<'a> {
         self.raise_at_token_position(kind, token, message);
     }
 
-    fn raise_at_token_position(&mut self, kind: SyntaxErrorKind, token: Token, message: String) {
+    pub(super) fn raise_at_token_position(&mut self, kind: SyntaxErrorKind, token: Token, message: String) {
         let col = if token.col == NO_COLUMN {
             if self.tokenizer.is_at_buffer_start() {
                 -1
@@ -205,16 +205,16 @@ impl<'a> TokenStream<'a> {
         self.raise_at(
             SyntaxErrorKind::Syntax,
             span.line,
-            i64::from(span.col),
+            column(span.col),
             span.end_line,
-            i64::from(span.end_col),
+            column(span.end_col),
             message,
         );
     }
 
     /// Raises from a start to the tokenizer's current position.
     pub(super) fn raise_from(&mut self, span: Span, message: String) {
-        self.raise_at(SyntaxErrorKind::Syntax, span.line, i64::from(span.col), 0, CURRENT, message);
+        self.raise_at(SyntaxErrorKind::Syntax, span.line, column(span.col), 0, CURRENT, message);
     }
 
     /// Raises with columns from 0 in bytes; -1 and -2 become 0 and -1 in the exception, as in CPython.
@@ -237,8 +237,8 @@ impl<'a> TokenStream<'a> {
             (end_line, end_col)
         };
         let tokenizer = &self.tokenizer;
-        let text: String = if tokenizer.line() <= line && !tokenizer.error_buffer().is_empty() {
-            String::from_utf8_lossy(tokenizer.error_buffer()).into_owned()
+        let text: String = if tokenizer.line() <= line && !tokenizer.current_line().is_empty() {
+            String::from_utf8_lossy(tokenizer.current_line()).into_owned()
         } else {
             source::line(self.source, line).unwrap_or("").to_owned()
         };
@@ -259,6 +259,11 @@ impl<'a> TokenStream<'a> {
             text: Some(text),
         });
     }
+}
+
+/// A column as CPython has it: -1 for tokens without text.
+fn column(col: u32) -> i64 {
+    if col == NO_COLUMN { -1 } else { i64::from(col) }
 }
 
 /// The number of characters in the first `bytes` bytes of a line, which may end inside a character or one past the end.

@@ -346,6 +346,23 @@ impl<'a> Diagnosis<'a, '_> {
     }
 
     fn invalid_expression(&mut self) -> Rule<()> {
+        // Quotes inside a string: "a" b "c".
+        self.alt(|d| {
+            d.tok(T::String)?;
+            let inner = d.some(|d| {
+                d.not_ahead(&[T::String])?;
+                d.expression_without_mistakes()
+            })?;
+            d.tok(T::String)?;
+            match (inner.first(), inner.last()) {
+                (Some(first), Some(last)) => d.raise_range(
+                    first.span,
+                    last.span,
+                    "invalid syntax. Is this intended to be part of the string?",
+                ),
+                _ => Err(Miss::No),
+            }
+        })?;
         // Two expressions side by side. Not after a soft keyword, nor `name "string"`, which may be a wrong prefix.
         let mut decided = false;
         self.alt(|d| {
@@ -397,7 +414,7 @@ impl<'a> Diagnosis<'a, '_> {
             d.opt(Self::lambda_parameters)?;
             let colon = d.tok(T::Colon)?;
             d.ahead(&[T::FStringMiddle, T::TStringMiddle])?;
-            let letter = d.parser.stream.tokenizer.string_letter();
+            let letter = d.string.letter();
             d.raise_range(
                 token_span(lambda),
                 token_span(colon),

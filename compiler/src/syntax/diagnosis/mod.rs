@@ -69,14 +69,19 @@ struct Diagnosis<'a, 'o> {
     /// The second pass: mistakes are looked for.
     looks_for_mistakes: bool,
     memo: HashMap<(Memo, usize), (Option<ExprRef<'a>>, usize)>,
+    string: strings::InnerString,
 }
 
 /// The error of a source that the parser rejects.
 pub(super) fn explain(parser: &Parser) -> SyntaxError {
     let fallback = parser.fallback_error();
     let allow_incomplete = parser.options.allow_incomplete_input;
-    let mut diagnosis =
-        Diagnosis { parser: parser.restarted(), looks_for_mistakes: false, memo: HashMap::default() };
+    let mut diagnosis = Diagnosis {
+        parser: parser.restarted(),
+        looks_for_mistakes: false,
+        memo: HashMap::default(),
+        string: strings::InnerString::default(),
+    };
     if diagnosis.input().is_ok() || diagnosis.parser.too_nested {
         return fallback;
     }
@@ -85,7 +90,9 @@ pub(super) fn explain(parser: &Parser) -> SyntaxError {
         && matches!(stream.tokenizer.state(), State::EndOfSource | State::EndInTripleQuoted | State::EndInQuoted)
     {
         stream.raised = None;
-        stream.raise_last(SyntaxErrorKind::Incomplete, "incomplete input".into());
+        if let Some(&last) = stream.tokens.last() {
+            stream.raise_at_token_position(SyntaxErrorKind::Incomplete, last, "incomplete input".into());
+        }
         return stream.raised.take().unwrap_or(fallback);
     }
     let last = stream.tokens.last().copied();
@@ -123,9 +130,9 @@ impl<'a> Diagnosis<'a, '_> {
     fn settle(&mut self, last: Option<Token>) {
         let stream = &mut self.parser.stream;
         if let Some(error) = stream.raised.take() {
-            let from_tokens = !matches!(stream.tokenizer.state(), State::Running | State::EndOfSource);
+            let is_syntax_error = error.kind != SyntaxErrorKind::TooNested;
             stream.raised = Some(error);
-            if !from_tokens && !matches!(stream.tokens.last(), Some(token) if token.kind == TokenKind::Error) {
+            if stream.tokenizer.state() == State::Running && is_syntax_error {
                 self.check_rest_of_tokens();
             }
             return;
@@ -145,7 +152,12 @@ impl<'a> Diagnosis<'a, '_> {
             stream.raise_last(SyntaxErrorKind::Indentation, message.into());
             return;
         }
-        stream.raise_span(token_span(last), "invalid syntax".into());
+        let message = if last.kind == TokenKind::NotEqual && stream.text(last) == "<>" {
+            "invalid syntax.  Maybe you meant '!=' instead of '<>'?"
+        } else {
+            "invalid syntax"
+        };
+        stream.raise_span(token_span(last), message.into());
         self.check_rest_of_tokens();
     }
 
@@ -158,6 +170,10 @@ impl<'a> Diagnosis<'a, '_> {
             match token.kind {
                 TokenKind::Error => {
                     if let Some(error) = stream.tokenizer.take_error() {
+                        // CPython does not look for errors inside f-strings here.
+                        if stream.tokenizer.is_in_interpolated() {
+                            return;
+                        }
                         stream.raised = Some(error);
                     } else if let Some(open) = stream.tokenizer.innermost_bracket()
                         && current_line > open.line
@@ -227,10 +243,13 @@ impl<'a> Diagnosis<'a, '_> {
         if kinds.contains(&self.peek()?) { Err(Miss::No) } else { Ok(()) }
     }
 
-    /// A token that must come: another one is an error at once.
+    /// A token that must come: another one is an error at once, in the second pass.
     fn forced(&mut self, kind: TokenKind) -> Rule<Token> {
         if self.peek()? == kind {
             return Ok(self.parser.take());
+        }
+        if !self.looks_for_mistakes {
+            return Err(Miss::No);
         }
         let token = self.parser.stream.token();
         let message = format!("expected '{}'", kind.text());

@@ -325,6 +325,7 @@ impl<'a> Diagnosis<'a, '_> {
         {
             return Ok(());
         }
+        let start = self.mark();
         for needs_dots in [false, true] {
             if self
                 .opt(|d| {
@@ -340,10 +341,20 @@ impl<'a> Diagnosis<'a, '_> {
                 })?
                 .is_some()
             {
+                self.notice_future_import(start);
                 return Ok(());
             }
         }
         Err(Miss::No)
+    }
+
+    /// `from __future__ import barry_as_FLUFL` changes the grammar of what follows.
+    fn notice_future_import(&mut self, start: usize) {
+        let stream = &self.parser.stream;
+        let mut words = stream.tokens[start..stream.mark].iter().map(|&token| stream.text(token));
+        if words.nth(1) == Some("__future__") && words.any(|word| word == "barry_as_FLUFL") {
+            self.parser.barry_as_flufl = true;
+        }
     }
 
     fn dotted_name(&mut self) -> Rule<()> {

@@ -4,6 +4,19 @@ use super::{Diagnosis, Memo, Miss, Rule, token_span};
 use crate::syntax::ast::{Constant, ExprKind, ExprRef};
 use crate::syntax::tokenizer::TokenKind as T;
 
+/// The f-string or t-string whose fields are read.
+#[derive(Clone, Copy, Default)]
+pub(super) struct InnerString {
+    is_template: bool,
+    is_raw: bool,
+}
+
+impl InnerString {
+    pub(super) fn letter(self) -> char {
+        if self.is_template { 't' } else { 'f' }
+    }
+}
+
 impl<'a> Diagnosis<'a, '_> {
     pub(super) fn strings(&mut self) -> Rule<ExprRef<'a>> {
         self.memoized(Memo::Strings, |d| {
@@ -65,6 +78,14 @@ impl<'a> Diagnosis<'a, '_> {
         let start = self.start()?;
         let opening_token = self.tok(opening)?;
         let is_raw = self.parser.stream.text(opening_token).bytes().any(|c| c | 0x20 == b'r');
+        let outer = std::mem::replace(&mut self.string, InnerString { is_template: opening == T::TStringStart, is_raw });
+        let result = self.string_after_opening(opening, start);
+        self.string = outer;
+        result
+    }
+
+    fn string_after_opening(&mut self, opening: T, start: (u32, u32)) -> Rule<ExprRef<'a>> {
+        let is_raw = self.string.is_raw;
         let (middle, end) = match opening {
             T::TStringStart => (T::TStringMiddle, T::TStringEnd),
             _ => (T::FStringMiddle, T::FStringEnd),
@@ -80,8 +101,9 @@ impl<'a> Diagnosis<'a, '_> {
             }
         }
         self.tok(end)?;
+        let end = self.parser.stream.previous();
         for token in middles {
-            self.parser.middle(token, is_raw).map_err(|_| Miss::Raised)?;
+            self.parser.middle(token, is_raw, end).map_err(|_| Miss::Raised)?;
         }
         Ok(match opening {
             T::TStringStart => self.node(ExprKind::TemplateStr { values: &[] }, start),
@@ -112,25 +134,24 @@ impl<'a> Diagnosis<'a, '_> {
 
     fn conversion(&mut self) -> Rule<()> {
         let mark = self.tok(T::Exclamation)?;
-        let letter = self.parser.stream.tokenizer.string_letter();
-        self.peek()?;
-        if self.parser.peek() != T::Name {
+        if self.peek()? != T::Name {
             return Err(Miss::No);
         }
-        self.parser.conversion(mark, letter == 't').map(|_| ()).map_err(|_| Miss::Raised)
+        self.parser.conversion(mark, self.string.is_template).map(|_| ()).map_err(|_| Miss::Raised)
     }
 
     /// `fstring_format_spec*`
     fn format_spec(&mut self) -> Rule<()> {
+        let is_raw = self.string.is_raw;
         self.many(|d| match d.opt(|d| d.any(&[T::FStringMiddle, T::TStringMiddle]))? {
-            Some(token) => d.parser.middle(token, false).map(|_| ()).map_err(|_| Miss::Raised),
+            Some(token) => d.parser.middle(token, is_raw, token).map(|_| ()).map_err(|_| Miss::Raised),
             None => d.replacement_field(),
         })?;
         Ok(())
     }
 
     fn invalid_replacement_field(&mut self) -> Rule<()> {
-        let letter = self.parser.stream.tokenizer.string_letter();
+        let letter = self.string.letter();
         self.alt(|d| {
             d.tok(T::LeftBrace)?;
             let token = d.any(&[T::Equal, T::Exclamation, T::Colon, T::RightBrace])?;

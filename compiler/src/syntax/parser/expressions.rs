@@ -310,7 +310,7 @@ impl<'a> Parser<'a, '_> {
     pub(in crate::syntax) fn check_not_equal(&mut self) -> ParseResult<bool> {
         let token = self.stream.token();
         let text = self.stream.text(token);
-        if self.options.barry_as_flufl {
+        if self.barry_as_flufl {
             if text != "<>" {
                 return self.raise("with Barry as BDFL, use '<>' instead of '!='".into());
             }

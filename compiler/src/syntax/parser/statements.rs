@@ -315,6 +315,9 @@ impl<'a> Parser<'a, '_> {
             }
             _ => self.import_aliases(false)?,
         };
+        if module == Some("__future__") && names.iter().any(|alias| alias.name == "barry_as_FLUFL") {
+            self.barry_as_flufl = true;
+        }
         Ok(StmtKind::ImportFrom { module, names, level: Some(level) })
     }
 

@@ -6,7 +6,7 @@
 use super::{ParseResult, Parser, Start};
 use crate::syntax::ast::{Constant, Expr, ExprKind, ExprRef, Span};
 use crate::syntax::error::CompileWarning;
-use crate::syntax::string_literal::{self, DecodeError, InvalidEscape, Spelling};
+use crate::syntax::string_literal::{self, InvalidEscape, Spelling};
 use crate::syntax::token_stream::Failed;
 use crate::syntax::tokenizer::{Token, TokenKind as T};
 
@@ -15,6 +15,12 @@ struct Field<'a> {
     debug_text: Option<ExprRef<'a>>,
     value: ExprRef<'a>,
 }
+
+/// Stands for a piece whose text is not decoded yet.
+const EMPTY: ExprRef<'static> = &Expr {
+    kind: ExprKind::Constant { value: Constant::Str(b""), kind: None },
+    span: Span { line: 0, col: 0, end_line: 0, end_col: 0 },
+};
 
 fn token_span(token: Token) -> Span {
     Span { line: token.line, col: token.col, end_line: token.end_line, end_col: token.end_col }
@@ -146,51 +152,53 @@ impl<'a> Parser<'a, '_> {
         } else {
             string_literal::decode_str(self.arena, spelling.body, spelling.is_raw, self.options.character_by_name)
         };
-        let text = self.decoded(decoded, token, spelling.body_offset)?;
+        let text = match decoded {
+            Ok((text, None)) => text,
+            Ok((text, Some(invalid))) => {
+                self.warn_of_escape(invalid, token, spelling.body);
+                text
+            }
+            Err(problem) => return self.raise(problem.message()),
+        };
         let value = if spelling.is_bytes { Constant::Bytes(text) } else { Constant::Str(text) };
         let kind = if spelling.is_unicode { Some("u") } else { None };
         Ok(self.arena.alloc(Expr { kind: ExprKind::Constant { value, kind }, span: token_span(token) }))
     }
 
-    /// Reports what decoding found.
-    fn decoded(
-        &mut self,
-        result: Result<(&'a [u8], Option<InvalidEscape>), DecodeError>,
-        token: Token,
-        body_offset: usize,
-    ) -> ParseResult<&'a [u8]> {
-        match result {
-            Ok((text, None)) => Ok(text),
-            Ok((text, Some(invalid))) => {
-                self.warn_of_escape(invalid, token, body_offset);
-                Ok(text)
-            }
-            Err(problem) => self.raise(problem.message()),
-        }
-    }
-
+    /// Warns of an escape in the text of a token; in f-strings `token` is the one that ends the string.
     #[cold]
-    fn warn_of_escape(&mut self, invalid: InvalidEscape, token: Token, _body_offset: usize) {
+    fn warn_of_escape(&mut self, invalid: InvalidEscape, token: Token, text: &str) {
         if !self.stream.tokenizer.report_warnings || (token.kind != T::String && invalid.is_brace) {
             return;
         }
-        let _ = invalid.offset;
+        let lines = text.bytes().take(invalid.offset).filter(|&c| c == b'\n').count() as u32;
         self.stream.tokenizer.warnings.push(CompileWarning {
             is_syntax_warning: self.options.feature_version >= 12,
             message: invalid.message,
-            line: token.line,
+            line: token.line + lines,
             col: token.col.wrapping_add(1),
             end_line: token.end_line,
             end_col: token.end_col.wrapping_add(1),
         });
     }
 
-    pub(in crate::syntax) fn middle(&mut self, token: Token, is_raw: bool) -> ParseResult<ExprRef<'a>> {
+    /// The constant of a piece of an f-string; `end` is the token whose line warnings count from.
+    pub(in crate::syntax) fn middle(&mut self, token: Token, is_raw: bool, end: Token) -> ParseResult<ExprRef<'a>> {
         let text = self.stream.text(token);
         let decoded = string_literal::decode_str(self.arena, text, is_raw, self.options.character_by_name);
-        let text = self.decoded(decoded, token, 0)?;
+        let value = match decoded {
+            Ok((value, None)) => value,
+            Ok((value, Some(invalid))) => {
+                self.warn_of_escape(invalid, Token { kind: token.kind, ..end }, text);
+                value
+            }
+            Err(problem) => {
+                self.stream.raise_span(token_span(token), problem.message());
+                return Err(Failed);
+            }
+        };
         Ok(self.arena.alloc(Expr {
-            kind: ExprKind::Constant { value: Constant::Str(text), kind: None },
+            kind: ExprKind::Constant { value: Constant::Str(value), kind: None },
             span: token_span(token),
         }))
     }
@@ -201,19 +209,28 @@ impl<'a> Parser<'a, '_> {
         let opening = self.take();
         let is_template = opening.kind == T::TStringStart;
         let is_raw = self.stream.text(opening).bytes().any(|c| c | 0x20 == b'r');
+        // The text is decoded when the string is complete.
+        let mut texts = Vec::new();
         loop {
             match self.peek() {
                 T::FStringMiddle | T::TStringMiddle => {
                     let token = self.take();
-                    pieces.push(self.middle(token, is_raw)?);
+                    texts.push((pieces.len(), token));
+                    pieces.push(EMPTY);
                 }
                 T::LeftBrace => {
-                    let field = self.replacement_field(is_template)?;
+                    let field = self.replacement_field(is_template, is_raw)?;
                     pieces.extend(field.debug_text);
                     pieces.push(field.value);
                 }
                 T::FStringEnd | T::TStringEnd => {
-                    self.advance();
+                    let end = self.take();
+                    for (index, token) in texts {
+                        let text = self.middle(token, is_raw, end)?;
+                        if let Some(piece) = pieces.get_mut(index) {
+                            *piece = text;
+                        }
+                    }
                     return Ok(());
                 }
                 _ => return Err(Failed),
@@ -221,7 +238,7 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    fn replacement_field(&mut self, is_template: bool) -> ParseResult<Field<'a>> {
+    fn replacement_field(&mut self, is_template: bool, is_raw: bool) -> ParseResult<Field<'a>> {
         let open = self.expect_token(T::LeftBrace)?;
         let value = self.yield_or_star_expressions()?;
         let after_expression = self.stream.token();
@@ -231,7 +248,7 @@ impl<'a> Parser<'a, '_> {
         if self.eat(T::Exclamation) {
             conversion = self.conversion(terminator, is_template)?;
         }
-        let format_spec = if self.peek() == T::Colon { Some(self.format_spec(is_template)?) } else { None };
+        let format_spec = if self.peek() == T::Colon { Some(self.format_spec(is_raw)?) } else { None };
         let close = self.expect_token(T::RightBrace)?;
         if is_debug && conversion == -1 && format_spec.is_none() {
             conversion = i32::from(b'r');
@@ -292,7 +309,7 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// `':' …` up to the closing brace.
-    fn format_spec(&mut self, is_template: bool) -> ParseResult<ExprRef<'a>> {
+    fn format_spec(&mut self, is_raw: bool) -> ParseResult<ExprRef<'a>> {
         let start = self.start();
         self.expect(T::Colon)?;
         let mut pieces = Vec::new();
@@ -301,19 +318,18 @@ impl<'a> Parser<'a, '_> {
             match self.peek() {
                 T::FStringMiddle | T::TStringMiddle => {
                     let token = self.take();
-                    pieces.push(self.middle(token, false)?);
+                    pieces.push(self.middle(token, is_raw, token)?);
                 }
                 T::LeftBrace => {
                     has_fields = true;
                     // Inside a t-string's format specification fields are formatted, not interpolated.
-                    let field = self.replacement_field(false)?;
+                    let field = self.replacement_field(false, is_raw)?;
                     pieces.extend(field.debug_text);
                     pieces.push(field.value);
                 }
                 _ => break,
             }
         }
-        let _ = is_template;
         pieces.retain(|piece| !matches!(piece.kind, ExprKind::Constant { value: Constant::Str(b""), .. }));
         if !has_fields && pieces.len() > 1 {
             return Ok(self.joined(&pieces));

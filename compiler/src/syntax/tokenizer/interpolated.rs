@@ -105,7 +105,6 @@ impl Tokenizer<'_> {
             mode.expression_depth += 1;
             if mode.expression_depth >= MAX_EXPRESSION_DEPTH {
                 let letter = mode.letter();
-                self.pos += 1;
                 return Err(self.fail(format!("{letter}-string: expressions nested too deeply")));
             }
             mode.in_text = false;
@@ -158,7 +157,6 @@ impl Tokenizer<'_> {
                     mode.expression_depth += 1;
                     if mode.expression_depth >= MAX_EXPRESSION_DEPTH {
                         let letter = mode.letter();
-                        self.pos += 1;
                         return Err(self.fail(format!("{letter}-string: expressions nested too deeply")));
                     }
                     mode.in_text = false;

@@ -90,7 +90,7 @@ pub struct Tokenizer<'s> {
     line: u32,
     line_start: usize,
     line_end: usize,
-    /// Where the text that an error shows begins: the current line, or the line where the current token began.
+    /// Where CPython's buffer would begin: the current line, or the line where the current token began.
     buffer_start: usize,
     token_start: Option<usize>,
     /// Start line of a string token, and the offset of the line where the string (part) began.
@@ -184,12 +184,17 @@ impl<'s> Tokenizer<'s> {
         self.pos
     }
 
-    /// The text that an error on the current line shows.
-    pub fn error_buffer(&self) -> &'s [u8] {
-        &self.source[self.buffer_start..self.line_end]
+    /// The line that was last read, with its end.
+    pub fn current_line(&self) -> &'s [u8] {
+        self.source.get(self.line_start..self.line_end).unwrap_or(b"")
     }
 
-    /// Bytes from the start of [`Self::error_buffer`] to the position.
+    /// Whether an f-string or t-string is open.
+    pub fn is_in_interpolated(&self) -> bool {
+        !self.modes.is_empty()
+    }
+
+    /// Bytes from the start of the buffer that CPython would have kept to the position.
     pub fn offset_in_buffer(&self) -> usize {
         self.pos - self.buffer_start
     }
@@ -204,11 +209,6 @@ impl<'s> Tokenizer<'s> {
 
     pub fn level(&self) -> usize {
         self.brackets.len()
-    }
-
-    /// The letter of the innermost open f-string or t-string, `f` outside.
-    pub fn string_letter(&self) -> char {
-        self.modes.last().map_or('f', StringMode::letter)
     }
 
     /// Whether a block is open, as the interactive mode asks.
@@ -229,7 +229,13 @@ impl<'s> Tokenizer<'s> {
             _ => self.regular_token(),
         };
         match result {
-            Ok(token) => token,
+            Ok(token) => {
+                // Where a token ends is known from the character after it; strings end at their quote.
+                if self.pos == self.source.len() && !token.kind.is_string_part() && self.state == State::Running {
+                    self.notice_end(token.kind);
+                }
+                token
+            }
             Err(Stopped) => self.make_empty(TokenKind::Error),
         }
     }
@@ -239,6 +245,7 @@ impl<'s> Tokenizer<'s> {
         'line: loop {
             self.token_start = None;
             let mut blank_line = false;
+            let mut comment_start = None;
             if self.at_line_start {
                 self.at_line_start = false;
                 blank_line = self.measure_indentation()?;
@@ -266,6 +273,7 @@ impl<'s> Tokenizer<'s> {
                         if let Some(token) = self.comment(start, blank_line) {
                             return Ok(token);
                         }
+                        comment_start = Some(start);
                         // Whether a line end or the end of the source follows: the next round sees it.
                     }
                     b'\n' => {
@@ -280,8 +288,8 @@ impl<'s> Tokenizer<'s> {
                             self.comment_ends_blank_line = false;
                             return Ok(self.make(TokenKind::NonLogicalNewLine, start, self.pos));
                         }
-                        // The text leaves the line end out, the columns take it in.
-                        let mut token = self.make(TokenKind::NewLine, start, start);
+                        // The text leaves the line end out, the columns take it in, and the comment before it.
+                        let mut token = self.make(TokenKind::NewLine, comment_start.unwrap_or(start), start);
                         token.end_col += 1;
                         return Ok(token);
                     }
@@ -503,6 +511,13 @@ impl<'s> Tokenizer<'s> {
         Ok(c)
     }
 
+    /// The end of the source was seen behind a token.
+    fn notice_end(&mut self, kind: TokenKind) {
+        if !matches!(kind, TokenKind::NewLine | TokenKind::Indent | TokenKind::Dedent | TokenKind::NonLogicalNewLine) {
+            self.state = State::EndOfSource;
+        }
+    }
+
     #[inline]
     fn skip_spaces(&mut self) -> u8 {
         loop {
@@ -599,6 +614,13 @@ impl<'s> Tokenizer<'s> {
     fn fail(&mut self, message: String) -> Stopped {
         let col = self.chars_in_line(self.pos);
         self.fail_at(message, col, col)
+    }
+
+    /// Reports an error on a part of the current line.
+    #[cold]
+    fn fail_range(&mut self, message: String, start: usize, end: usize) -> Stopped {
+        let (col, end_col) = (self.chars_in_line(start) + 1, self.chars_in_line(end));
+        self.fail_at(message, col, end_col)
     }
 
     /// Reports an error on the current line; columns count from 1 in characters.

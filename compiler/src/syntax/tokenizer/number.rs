@@ -109,13 +109,12 @@ impl Tokenizer<'_> {
         match self.peek() {
             b'.' | b'e' | b'E' | b'j' | b'J' => self.after_integer_part(start),
             _ if nonzero => {
-                let (col, end_col) = (start + 1 - self.line_start, zeros_end - self.line_start);
-                Err(self.fail_at(
+                Err(self.fail_range(
                     "leading zeros in decimal integer literals are not permitted; \
                      use an 0o prefix for octal integers"
                         .into(),
-                    col as u32,
-                    end_col as u32,
+                    start,
+                    zeros_end + 1,
                 ))
             }
             _ => self.end_of_number(start, Literal::Decimal),

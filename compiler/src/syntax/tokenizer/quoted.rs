@@ -57,12 +57,7 @@ impl Tokenizer<'_> {
         match prefix.incompatible() {
             None => Ok(()),
             Some((a, b)) => {
-                let (col, end_col) = (start + 1 - self.line_start, self.pos - self.line_start);
-                Err(self.fail_at(
-                    format!("'{a}' and '{b}' prefixes are incompatible"),
-                    col as u32,
-                    end_col as u32,
-                ))
+                Err(self.fail_range(format!("'{a}' and '{b}' prefixes are incompatible"), start, self.pos))
             }
         }
     }
@@ -170,7 +165,7 @@ impl Tokenizer<'_> {
             self.fail(format!("unterminated triple-quoted string literal (detected at line {detected})"))
         } else if escaped_quote {
             self.fail(format!(
-                "unterminated string literal (detected at line {detected}); perhaps you escaped the end quote"
+                "unterminated string literal (detected at line {detected}); perhaps you escaped the end quote?"
             ))
         } else {
             self.fail(format!("unterminated string literal (detected at line {detected})"))
