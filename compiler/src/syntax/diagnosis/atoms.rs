@@ -17,29 +17,37 @@ impl<'a> Diagnosis<'a, '_> {
     }
 
     /// `.name`, a generator, `(arguments)` or `[slices]` after a primary.
-    pub(super) fn trailer(&mut self, value: ExprRef<'a>, start: (u32, u32)) -> Rule<ExprRef<'a>> {
-        match self.peek()? {
-            T::Dot => {
-                self.parser.advance();
-                self.tok(T::Name)?;
-                Ok(self.node(ExprKind::Attribute { value, attr: "", ctx: ExprContext::Load }, start))
-            }
-            T::LeftParen => {
-                if self.opt(Self::generator)?.is_none() {
-                    self.tok(T::LeftParen)?;
-                    self.opt(Self::arguments)?;
-                    self.tok(T::RightParen)?;
-                }
-                Ok(self.node(ExprKind::Call { func: value, args: &[], keywords: &[] }, start))
-            }
-            T::LeftBracket => {
-                self.parser.advance();
-                self.slices()?;
-                self.tok(T::RightBracket)?;
-                Ok(self.node(ExprKind::Subscript { value, slice: value, ctx: ExprContext::Load }, start))
-            }
-            _ => Err(Miss::No),
+    fn trailer(&mut self, value: ExprRef<'a>, start: (u32, u32)) -> Rule<ExprRef<'a>> {
+        if let Some(attribute) = self.opt(|d| d.attribute_of(value, start))? {
+            return Ok(attribute);
         }
+        if let Some(call) = self.opt(|d| d.call_of(value, start))? {
+            return Ok(call);
+        }
+        self.subscript_of(value, start)
+    }
+
+    pub(super) fn attribute_of(&mut self, value: ExprRef<'a>, start: (u32, u32)) -> Rule<ExprRef<'a>> {
+        self.tok(T::Dot)?;
+        self.tok(T::Name)?;
+        Ok(self.node(ExprKind::Attribute { value, attr: "", ctx: ExprContext::Load }, start))
+    }
+
+    pub(super) fn subscript_of(&mut self, value: ExprRef<'a>, start: (u32, u32)) -> Rule<ExprRef<'a>> {
+        self.tok(T::LeftBracket)?;
+        self.slices()?;
+        self.tok(T::RightBracket)?;
+        Ok(self.node(ExprKind::Subscript { value, slice: value, ctx: ExprContext::Load }, start))
+    }
+
+    /// A generator is tried first, which in the second pass looks for mistakes in brackets of every kind.
+    pub(super) fn call_of(&mut self, value: ExprRef<'a>, start: (u32, u32)) -> Rule<ExprRef<'a>> {
+        if self.opt(Self::generator)?.is_none() {
+            self.tok(T::LeftParen)?;
+            self.opt(Self::arguments)?;
+            self.tok(T::RightParen)?;
+        }
+        Ok(self.node(ExprKind::Call { func: value, args: &[], keywords: &[] }, start))
     }
 
     fn slices(&mut self) -> Rule<()> {
@@ -244,7 +252,8 @@ impl<'a> Diagnosis<'a, '_> {
         })? {
             return Ok(dict);
         }
-        self.mistake(|d| {
+        // CPython looks for these mistakes in the first pass too.
+        self.alt(|d| {
             d.tok(T::LeftBrace)?;
             d.invalid_pairs()
         })?;
@@ -404,7 +413,7 @@ impl<'a> Diagnosis<'a, '_> {
             d.separated(Self::bitwise_or)?;
             d.eat(T::Comma)?;
             d.not_ahead(&[T::In])?;
-            d.raise_next("'in' expected after for-loop variables")
+            d.raise_last("'in' expected after for-loop variables")
         })?;
         self.mistake(Self::invalid_for_target)?;
         Err(Miss::No)

@@ -152,12 +152,17 @@ impl<'a> Diagnosis<'a, '_> {
             stream.raise_last(SyntaxErrorKind::Indentation, message.into());
             return;
         }
-        let message = if last.kind == TokenKind::NotEqual && stream.text(last) == "<>" {
-            "invalid syntax.  Maybe you meant '!=' instead of '<>'?"
-        } else {
-            "invalid syntax"
-        };
-        stream.raise_span(token_span(last), message.into());
+        let mut span = token_span(last);
+        let mut message = "invalid syntax";
+        if last.kind == TokenKind::NotEqual && stream.text(last) == "<>" {
+            if self.parser.rejected_diamond == Some(last.start) {
+                message = "invalid syntax.  Maybe you meant '!=' instead of '<>'?";
+            } else {
+                // Where no operator fits, it is a `<`.
+                span.end_col -= 1;
+            }
+        }
+        stream.raise_span(span, message.into());
         self.check_rest_of_tokens();
     }
 
@@ -169,11 +174,11 @@ impl<'a> Diagnosis<'a, '_> {
             let token = stream.tokenizer.next_token();
             match token.kind {
                 TokenKind::Error => {
+                    // CPython does not look for errors inside f-strings here.
+                    if stream.tokenizer.is_in_interpolated() {
+                        return;
+                    }
                     if let Some(error) = stream.tokenizer.take_error() {
-                        // CPython does not look for errors inside f-strings here.
-                        if stream.tokenizer.is_in_interpolated() {
-                            return;
-                        }
                         stream.raised = Some(error);
                     } else if let Some(open) = stream.tokenizer.innermost_bracket()
                         && current_line > open.line
@@ -252,9 +257,7 @@ impl<'a> Diagnosis<'a, '_> {
             return Err(Miss::No);
         }
         let token = self.parser.stream.token();
-        let message = format!("expected '{}'", kind.text());
-        self.parser.stream.raise_at_token(SyntaxErrorKind::Syntax, token, message);
-        Err(Miss::Raised)
+        self.raise(token_span(token), format!("expected '{}'", kind.text()))
     }
 
     /// Tries an alternative; on a miss the mark is back.

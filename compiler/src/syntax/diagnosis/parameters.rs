@@ -1,7 +1,8 @@
 //! Parameters of functions and lambdas. The two grammars have one shape; [`Place`] says what differs.
 
 use super::{Diagnosis, Miss, Rule, token_span};
-use crate::syntax::tokenizer::{Token, TokenKind as T};
+use crate::syntax::ast::Span;
+use crate::syntax::tokenizer::TokenKind as T;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
@@ -86,15 +87,16 @@ impl<'a> Diagnosis<'a, '_> {
     }
 
     /// The name, with its annotation where there can be one.
-    fn parameter(&mut self, place: Place) -> Rule<Token> {
-        let name = self.tok(T::Name)?;
+    fn parameter(&mut self, place: Place) -> Rule<Span> {
+        let start = self.start()?;
+        self.tok(T::Name)?;
         if place == Place::Function {
             self.opt(|d| {
                 d.tok(T::Colon)?;
                 d.expression()
             })?;
         }
-        Ok(name)
+        Ok(self.parser.span(start))
     }
 
     /// The comma (with a type comment) after a parameter, or the end of the list ahead.
@@ -111,7 +113,7 @@ impl<'a> Diagnosis<'a, '_> {
         self.ahead(&[place.end()])
     }
 
-    fn without_default(&mut self, place: Place) -> Rule<Token> {
+    fn without_default(&mut self, place: Place) -> Rule<Span> {
         let name = self.parameter(place)?;
         self.after(place)?;
         Ok(name)
@@ -222,7 +224,7 @@ impl<'a> Diagnosis<'a, '_> {
                 d.some(|d| d.with_default(place))?;
             }
             let name = d.without_default(place)?;
-            d.raise(token_span(name), "parameter without a default follows parameter with a default")
+            d.raise(name, "parameter without a default follows parameter with a default")
         })?;
         self.alt(|d| {
             d.many(|d| d.without_default(place))?;
@@ -319,9 +321,7 @@ impl<'a> Diagnosis<'a, '_> {
             d.tok(T::DoubleStar)?;
             d.parameter(place)?;
             d.tok(T::Comma)?;
-            let start = d.start()?;
-            d.parameter(place)?;
-            let span = d.parser.span(start);
+            let span = d.parameter(place)?;
             d.raise(span, FOLLOWS)
         })?;
         self.alt(|d| {

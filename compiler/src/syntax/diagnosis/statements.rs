@@ -32,9 +32,9 @@ impl<'a> Diagnosis<'a, '_> {
         {
             return Ok(());
         }
+        // The end instead of a statement is no statement.
         self.tok(T::EndMarker)?;
-        // The end instead of a statement.
-        self.raise_last("invalid syntax")
+        Err(Miss::No)
     }
 
     pub(super) fn function_type(&mut self) -> Rule<()> {

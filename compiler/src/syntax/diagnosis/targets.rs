@@ -88,12 +88,16 @@ impl<'a> Diagnosis<'a, '_> {
     pub(super) fn attribute_or_subscript(&mut self) -> Rule<ExprRef<'a>> {
         let start = self.start()?;
         let primary = self.target_primary()?;
-        if self.peek()? == T::LeftParen {
-            return Err(Miss::No);
+        if let Some(attribute) = self.opt(|d| {
+            let attribute = d.attribute_of(primary, start)?;
+            d.not_ahead(&CONTINUES)?;
+            Ok(attribute)
+        })? {
+            return Ok(attribute);
         }
-        let target = self.trailer(primary, start)?;
+        let subscript = self.subscript_of(primary, start)?;
         self.not_ahead(&CONTINUES)?;
-        Ok(target)
+        Ok(subscript)
     }
 
     /// A primary that something follows which continues it.
@@ -102,14 +106,25 @@ impl<'a> Diagnosis<'a, '_> {
             let start = d.start()?;
             let mut value = d.atom()?;
             d.ahead(&CONTINUES)?;
-            while let Some(longer) = d.opt(|d| {
-                let longer = d.trailer(value, start)?;
-                d.ahead(&CONTINUES)?;
-                Ok(longer)
-            })? {
-                value = longer;
+            loop {
+                let rules: [fn(&mut Self, ExprRef<'a>, (u32, u32)) -> Rule<ExprRef<'a>>; 3] =
+                    [Self::attribute_of, Self::subscript_of, Self::call_of];
+                let mut longer = None;
+                for rule in rules {
+                    longer = d.opt(|d| {
+                        let longer = rule(d, value, start)?;
+                        d.ahead(&CONTINUES)?;
+                        Ok(longer)
+                    })?;
+                    if longer.is_some() {
+                        break;
+                    }
+                }
+                match longer {
+                    Some(longer) => value = longer,
+                    None => return Ok(value),
+                }
             }
-            Ok(value)
         })
     }
 

@@ -316,7 +316,11 @@ impl<'a> Parser<'a, '_> {
             }
             return Ok(true);
         }
-        Ok(text == "!=")
+        if text != "!=" {
+            self.rejected_diamond = Some(token.start);
+            return Ok(false);
+        }
+        Ok(true)
     }
 
     /// `await_primary ['**' factor]`

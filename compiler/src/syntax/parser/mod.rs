@@ -162,6 +162,8 @@ pub(in crate::syntax) struct Parser<'a, 'o> {
     /// Strings parsed while speculating, by token: the second attempt must not warn again.
     pub(in crate::syntax) known_strings: Vec<(usize, ExprRef<'a>, usize)>,
     pub(in crate::syntax) speculating: bool,
+    /// Offset of a `<>` where an operator fits.
+    pub(in crate::syntax) rejected_diamond: Option<u32>,
     /// `<>` is wanted, by option or by an import from `__future__`.
     pub(in crate::syntax) barry_as_flufl: bool,
     stack_base: usize,
@@ -187,6 +189,7 @@ impl<'a, 'o> Parser<'a, 'o> {
             too_nested: false,
             known_strings: Vec::new(),
             speculating: false,
+            rejected_diamond: None,
             barry_as_flufl: options.barry_as_flufl,
             stack_base: stack_address(),
             expressions: Vec::new(),

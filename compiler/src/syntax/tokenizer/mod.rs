@@ -300,6 +300,9 @@ impl<'s> Tokenizer<'s> {
                             self.pos += 1;
                             return self.fraction(start);
                         }
+                        if second == b'.' && self.pos + 1 == self.source.len() {
+                            self.state = State::EndOfSource;
+                        }
                         if second == b'.' && self.peek_at(1) == b'.' {
                             self.pos += 2;
                             return Ok(self.make(TokenKind::Ellipsis, start, self.pos));
@@ -513,7 +516,8 @@ impl<'s> Tokenizer<'s> {
 
     /// The end of the source was seen behind a token.
     fn notice_end(&mut self, kind: TokenKind) {
-        if !matches!(kind, TokenKind::NewLine | TokenKind::Indent | TokenKind::Dedent | TokenKind::NonLogicalNewLine) {
+        // Nothing is longer than `...`.
+        if !matches!(kind, TokenKind::Ellipsis | TokenKind::NewLine | TokenKind::Indent | TokenKind::Dedent | TokenKind::NonLogicalNewLine) {
             self.state = State::EndOfSource;
         }
     }

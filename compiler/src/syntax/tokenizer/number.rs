@@ -172,9 +172,12 @@ impl Tokenizer<'_> {
         let c = self.peek();
         if c < 128 && is_name_part(c) {
             let rest = &self.source[self.pos..self.line_end];
-            let keyword_follows = [&b"and"[..], b"else", b"for", b"if", b"in", b"is", b"or", b"not"]
-                .iter()
-                .any(|keyword| rest.starts_with(keyword));
+            let is_word = |word: &[u8]| {
+                rest.starts_with(word) && !rest.get(word.len()).is_some_and(|&c| is_name_part(c))
+            };
+            // For the words of two letters CPython does not look behind them.
+            let keyword_follows = [&b"if"[..], b"in", b"is"].iter().any(|word| rest.starts_with(word))
+                || [&b"and"[..], b"else", b"for", b"or", b"not"].iter().any(|word| is_word(word));
             if !keyword_follows {
                 return Err(self.fail(format!("invalid {} literal", literal.name())));
             }
