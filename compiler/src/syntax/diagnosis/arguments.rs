@@ -259,6 +259,13 @@ impl<'a> Diagnosis<'a, '_> {
                 token_span(equal),
                 "expression cannot contain assignment, perhaps you meant \"==\"?",
             )
+        })?;
+        self.alt(|d| {
+            let stars = d.tok(T::DoubleStar)?;
+            d.expression()?;
+            d.tok(T::Equal)?;
+            let value = d.expression()?;
+            d.raise_range(token_span(stars), value.span, "cannot assign to keyword argument unpacking")
         })
     }
 }

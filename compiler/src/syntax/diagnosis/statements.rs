@@ -39,20 +39,41 @@ impl<'a> Diagnosis<'a, '_> {
 
     pub(super) fn function_type(&mut self) -> Rule<()> {
         self.tok(T::LeftParen)?;
-        self.opt(|d| {
-            d.separated(|d| {
-                if !d.eat(T::Star)? {
-                    d.eat(T::DoubleStar)?;
-                }
-                d.expression()
-            })
-        })?;
+        self.opt(Self::argument_types)?;
         self.tok(T::RightParen)?;
         self.tok(T::Arrow)?;
         self.expression()?;
         while self.eat(T::NewLine)? {}
         self.tok(T::EndMarker)?;
         Ok(())
+    }
+
+    /// Plain types, then one with `*`, then one with `**`, each of the three perhaps missing.
+    fn argument_types(&mut self) -> Rule<()> {
+        let all: [&[T]; 3] = [&[T::Star, T::DoubleStar], &[T::Star], &[T::DoubleStar]];
+        for plain in [true, false] {
+            for stars in all {
+                if self
+                    .opt(|d| {
+                        if plain {
+                            d.separated(Self::expression)?;
+                        }
+                        for (index, &star) in stars.iter().enumerate() {
+                            if plain || index > 0 {
+                                d.tok(T::Comma)?;
+                            }
+                            d.tok(star)?;
+                            d.expression()?;
+                        }
+                        Ok(())
+                    })?
+                    .is_some()
+                {
+                    return Ok(());
+                }
+            }
+        }
+        self.separated(Self::expression).map(|_| ())
     }
 
     pub(super) fn simple_statements(&mut self) -> Rule<()> {

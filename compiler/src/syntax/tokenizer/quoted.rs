@@ -69,6 +69,9 @@ impl Tokenizer<'_> {
         }
         self.pos += 1;
         if self.peek() != quote {
+            if self.pos == self.source.len() {
+                self.state = State::EndOfSource;
+            }
             return None;
         }
         self.pos += 1;
