@@ -121,17 +121,17 @@ impl<'a> Diagnosis<'a, '_> {
 
     fn with_default(&mut self, place: Place) -> Rule<()> {
         self.parameter(place)?;
-        self.default(place)?;
+        self.default()?;
         self.after(place)
     }
 
     fn maybe_default(&mut self, place: Place) -> Rule<()> {
         self.parameter(place)?;
-        self.opt(|d| d.default(place))?;
+        self.opt(Self::default)?;
         self.after(place)
     }
 
-    fn default(&mut self, place: Place) -> Rule<()> {
+    fn default(&mut self) -> Rule<()> {
         if self
             .opt(|d| {
                 d.tok(T::Equal)?;
@@ -146,7 +146,6 @@ impl<'a> Diagnosis<'a, '_> {
             d.ahead(&[T::RightParen, T::Comma])?;
             d.raise(token_span(equal), "expected default value expression")
         })?;
-        let _ = place;
         Err(Miss::No)
     }
 

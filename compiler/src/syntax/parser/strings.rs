@@ -249,7 +249,7 @@ impl<'a> Parser<'a, '_> {
             conversion = self.conversion(terminator, is_template)?;
         }
         let format_spec = if self.peek() == T::Colon { Some(self.format_spec(is_raw)?) } else { None };
-        let close = self.expect_token(T::RightBrace)?;
+        self.expect(T::RightBrace)?;
         if is_debug && conversion == -1 && format_spec.is_none() {
             conversion = i32::from(b'r');
         }
@@ -273,7 +273,6 @@ impl<'a> Parser<'a, '_> {
                 },
             })
         });
-        let _ = close;
         Ok(Field { debug_text, value: self.node(kind, start) })
     }
 

@@ -113,6 +113,7 @@ impl Tokenizer<'_> {
         let (quote, size) = (mode.quote, usize::from(mode.quote_size));
         if (0..size).all(|i| self.peek_at(i) == quote) {
             self.pos += size;
+            self.multi_line_start = self.line_start;
             let Some(mode) = self.modes.pop() else { return Err(Stopped) };
             let kind = mode.kind(TokenKind::FStringEnd, TokenKind::TStringEnd);
             return Ok(self.make(kind, start, self.pos));

@@ -180,6 +180,16 @@ impl<'s> Tokenizer<'s> {
         self.line_start
     }
 
+    /// Offset after the last byte of the current line.
+    pub fn line_end(&self) -> usize {
+        self.line_end
+    }
+
+    /// Offset of the first byte of the line where the last string, or piece of one, began.
+    pub fn multi_line_start(&self) -> usize {
+        self.multi_line_start
+    }
+
     pub fn position(&self) -> usize {
         self.pos
     }
@@ -280,6 +290,7 @@ impl<'s> Tokenizer<'s> {
                         self.at_line_start = true;
                         if blank_line || !self.brackets.is_empty() {
                             if self.options.extra_tokens {
+                                self.comment_ends_blank_line = false;
                                 return Ok(self.make(TokenKind::NonLogicalNewLine, start, self.pos));
                             }
                             continue 'line;
@@ -432,7 +443,7 @@ impl<'s> Tokenizer<'s> {
         self.pos += length;
         let word = &self.source[start..self.pos];
         let kind = TokenKind::of_word(word);
-        if kind == TokenKind::Name && !word.is_ascii() {
+        if kind == TokenKind::Name && !word.is_ascii() && !self.options.extra_tokens {
             self.verify_identifier(start)?;
         }
         Ok(self.make(kind, start, self.pos))
@@ -472,14 +483,12 @@ impl<'s> Tokenizer<'s> {
             let is_ignore = text.starts_with(b"ignore")
                 && text.get(6).is_none_or(|&c| c < 128 && !c.is_ascii_alphanumeric());
             if is_ignore {
-                let end = self.pos;
-                let token = self.make(TokenKind::TypeIgnore, text_start + 6, end);
                 // Alone on its line, it takes the line end with it.
                 if blank_line {
                     self.next_char();
                     self.at_line_start = true;
                 }
-                return Some(token);
+                return Some(self.make(TokenKind::TypeIgnore, text_start + 6, self.pos));
             }
             return Some(self.make(TokenKind::TypeComment, text_start, self.pos));
         }
