@@ -1,16 +1,31 @@
-//! Project tasks: `cargo xtask <task>`.
+//! Tasks of the developers: `cargo xtask TASK …`.
+
+mod compare_ast;
+mod oracle;
 #[cfg(feature = "unicode-tables")]
 mod unicode_tables;
 
-fn main() {
-    let task = std::env::args().nth(1).unwrap_or_default();
-    let result = match task.as_str() {
-        "unicode-tables" => unicode_tables(),
-        other => Err(format!("unknown task {other:?}; tasks: unicode-tables")),
-    };
-    if let Err(message) = result {
-        eprintln!("xtask: {message}");
-        std::process::exit(1);
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some("compare-ast") => compare_ast::run(&arguments[1..]),
+        Some("unicode-tables") => report(unicode_tables()),
+        _ => {
+            eprintln!("usage: cargo xtask compare-ast | unicode-tables");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn report(result: Result<(), String>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
     }
 }
 
