@@ -1,4 +1,6 @@
 //! The instruction table, code units, tables, disassembler, marshal.
 
 pub mod code;
+pub mod exception_table;
 pub mod instructions;
+pub mod line_table;
