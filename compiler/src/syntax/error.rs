@@ -17,7 +17,8 @@ pub enum SyntaxErrorKind {
     Overflow,
 }
 
-/// A `SyntaxError` before it is an object. Lines count from 1; columns count from 1 in **characters**, 0 = unknown.
+/// A `SyntaxError` before it is an object. Lines count from 1; columns count from 1 in **characters**, 0 = unknown,
+/// [`NO_OFFSET`] where CPython says -1.
 /// `text` is the source line without its number, `None` when the source is not at hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyntaxError {
@@ -42,3 +43,6 @@ pub struct CompileWarning {
     pub end_line: u32,
     pub end_col: u32,
 }
+
+/// The `end_offset` (and rarely `offset`) that CPython shows as -1.
+pub const NO_OFFSET: u32 = u32::MAX;
