@@ -47,6 +47,7 @@ use crate::syntax::error::{CompileWarning, SyntaxError, SyntaxErrorKind};
 
 pub use future::FutureFeatures;
 pub use recursion::StackGuard;
+pub(crate) use unparse::constant_repr;
 pub use unparse::unparse_expression;
 
 /// What `compile()` and the command line decide.
