@@ -1,1 +1,127 @@
-//! Symbol table, code generation, flow graph, assembler.
+//! From the syntax tree to code: symbol table, code generation, flow graph, assembler.
+//!
+//! The result is the bytecode of CPython 3.14 to the byte, so every pass here has its counterpart there and the
+//! order of the passes, and of what each of them emits, is part of the interface.
+//!
+//! * [`symbol_table`]: where names live.
+//! * [`compiler`] and the modules named after parts of the language: one walk over the tree that emits
+//!   instructions with labels into an [`instruction_sequence`].
+//! * [`flow_graph`]: basic blocks, optimisation, stack depth, exception regions.
+//! * [`assembler`]: offsets, line table, exception table.
+
+mod annotations;
+mod assembler;
+mod calls;
+mod classes;
+mod compiler;
+mod comprehensions;
+mod constants;
+mod docstring;
+mod expressions;
+mod finally_control_flow;
+mod flow_graph;
+mod frame_blocks;
+mod functions;
+mod future;
+mod instruction_sequence;
+mod literals;
+mod location;
+mod loops;
+mod names;
+mod patterns;
+mod recursion;
+mod statements;
+pub mod symbol_table;
+mod try_statements;
+mod type_params;
+mod unit;
+mod unparse;
+mod warnings;
+mod with_statements;
+
+use bumpalo::Bump;
+
+use crate::bytecode::code::CodeData;
+use crate::syntax::ast::{Mod, Span};
+use crate::syntax::error::{CompileWarning, SyntaxError, SyntaxErrorKind};
+
+pub use future::FutureFeatures;
+pub use recursion::StackGuard;
+pub(crate) use unparse::constant_repr;
+pub use unparse::unparse_expression;
+
+/// What `compile()` and the command line decide.
+#[derive(Clone, Copy, Debug)]
+pub struct CompileOptions {
+    /// 0, 1 (`-O`: no asserts) or 2 (`-OO`: no docstrings either).
+    pub optimize: u8,
+    /// `__future__` features inherited from the caller.
+    pub future: FutureFeatures,
+    /// `PyCF_ALLOW_TOP_LEVEL_AWAIT`.
+    pub allow_top_level_await: bool,
+    /// How many bytes of native stack the compiler may use from here.
+    pub stack_budget: usize,
+}
+
+impl Default for CompileOptions {
+    fn default() -> CompileOptions {
+        CompileOptions { optimize: 0, future: FutureFeatures::default(), allow_top_level_await: false, stack_budget: 1 << 20 }
+    }
+}
+
+/// Compiles a module, an interactive statement or an expression. Warnings are appended in the order of CPython.
+pub fn compile(
+    module: &Mod<'_>,
+    filename: &str,
+    options: CompileOptions,
+    warnings: &mut Vec<CompileWarning>,
+) -> Result<CodeData, SyntaxError> {
+    let arena = Bump::new();
+    compile_in(&arena, module, filename, options, warnings)
+}
+
+fn compile_in<'a>(
+    arena: &'a Bump,
+    module: &'a Mod<'a>,
+    filename: &str,
+    options: CompileOptions,
+    warnings: &mut Vec<CompileWarning>,
+) -> Result<CodeData, SyntaxError> {
+    let guard = StackGuard::new(options.stack_budget);
+    let future = future::scan(module, options.future)?;
+    finally_control_flow::check(module, warnings, guard)?;
+    let table = symbol_table::build(arena, module, table_options(options, future), guard)?;
+    compiler::Compiler::new(arena, table, filename, options, future, warnings, guard).module(module)
+}
+
+/// The symbol table alone, as the `symtable` module wants it.
+pub fn build_symbol_table<'a>(
+    arena: &'a Bump,
+    module: &'a Mod<'a>,
+    options: CompileOptions,
+) -> Result<symbol_table::SymbolTable<'a>, SyntaxError> {
+    let future = future::scan(module, options.future)?;
+    symbol_table::build(arena, module, table_options(options, future), StackGuard::new(options.stack_budget))
+}
+
+fn table_options(options: CompileOptions, future: future::Future) -> symbol_table::SymbolTableOptions {
+    symbol_table::SymbolTableOptions {
+        future: future.features,
+        allow_top_level_await: options.allow_top_level_await,
+        optimize: options.optimize,
+    }
+}
+
+/// An error of a pass after the parser. As in CPython its columns count UTF-8 bytes, from 1, and it has no text.
+#[cold]
+fn syntax_error(message: String, span: Span) -> SyntaxError {
+    SyntaxError {
+        kind: SyntaxErrorKind::Syntax,
+        message,
+        line: span.line,
+        col: span.col.saturating_add(1),
+        end_line: span.end_line,
+        end_col: span.end_col.saturating_add(1),
+        text: None,
+    }
+}

@@ -1,6 +1,7 @@
 //! Tasks of the developers: `cargo xtask TASK …`.
 
 mod compare_ast;
+mod compare_bytecode;
 mod oracle;
 #[cfg(feature = "unicode-tables")]
 mod unicode_tables;
@@ -11,9 +12,12 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("compare-ast") => compare_ast::run(&arguments[1..]),
+        Some("compare-bytecode") => compare_bytecode::run(&arguments[1..]),
         Some("unicode-tables") => report(unicode_tables()),
         _ => {
-            eprintln!("usage: cargo xtask compare-ast | unicode-tables");
+            eprintln!("usage: cargo xtask compare-ast [DIR | FILE | --snippets FILE | --speed]…");
+            eprintln!("       cargo xtask compare-bytecode [DIR | FILE | --first N | -O LEVEL]…");
+            eprintln!("       cargo xtask unicode-tables");
             ExitCode::from(2)
         }
     }

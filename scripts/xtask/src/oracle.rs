@@ -50,9 +50,14 @@ impl Oracle {
 
     /// Reads what follows an answer.
     pub fn read_text(&mut self, bytes: usize) -> std::io::Result<String> {
-        let mut text = vec![0; bytes];
-        self.stdout.read_exact(&mut text)?;
-        Ok(String::from_utf8_lossy(&text).into_owned())
+        Ok(String::from_utf8_lossy(&self.read_bytes(bytes)?).into_owned())
+    }
+
+    /// The same as bytes.
+    pub fn read_bytes(&mut self, count: usize) -> std::io::Result<Vec<u8>> {
+        let mut bytes = vec![0; count];
+        self.stdout.read_exact(&mut bytes)?;
+        Ok(bytes)
     }
 }
 
