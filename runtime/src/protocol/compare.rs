@@ -192,3 +192,16 @@ pub fn truth(value: Value, thread: &mut Thread) -> PyResult<bool> {
     }
     Ok(true)
 }
+
+/// `left < right` as a truth value, for sorting.
+#[inline]
+pub fn compare_truth_lt(left: Value, right: Value, thread: &mut Thread) -> PyResult<bool> {
+    if Value::both_small_ints(left, right) {
+        return Ok(Value::small_int_cmp(left, right) == Ordering::Less);
+    }
+    let result = rich_compare(left, right, CompareOp::Lt, thread)?;
+    match result.as_bool() {
+        Some(truth) => Ok(truth),
+        None => truth(*result, thread),
+    }
+}

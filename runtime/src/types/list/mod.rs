@@ -1,0 +1,335 @@
+//! `list`: an array that grows; items are read without the lock.
+//!
+//! # Who may touch what
+//! * Readers: any thread. They load the array, check the index against its length, take a reference by try-increment and
+//!   look at the slot again. Replaced arrays are freed after a grace period.
+//! * Writers: hold the object lock. An item that leaves the list is released after the lock.
+
+pub mod iterators;
+pub mod methods;
+
+use std::alloc::{Layout, alloc};
+
+use crate::memory::reclamation;
+use crate::object::header::Header;
+use crate::object::lifetime;
+use crate::object::value::{Owned, PyResult, Slot, Value};
+use crate::protocol::iterate;
+use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
+use crate::threads::thread_state::Thread;
+use crate::types::builtin_types::{LIST, shapes};
+use crate::types::type_object::{TYPE_LIST_SUBCLASS, TypeObject};
+
+/// The array: its capacity, then the slots.
+#[repr(C)]
+struct Array {
+    capacity: usize,
+}
+
+impl Array {
+    fn layout(capacity: usize) -> Option<Layout> {
+        Layout::from_size_align(size_of::<Array>().checked_add(capacity.checked_mul(8)?)?, 8).ok()
+    }
+
+    /// An array of empty slots; none when there is no memory.
+    fn allocate(capacity: usize) -> Option<*mut Array> {
+        let layout = Array::layout(capacity)?;
+        if layout.size() > isize::MAX as usize / 2 {
+            return None;
+        }
+        // SAFETY: the layout is not empty; everything is written.
+        unsafe {
+            let array = alloc(layout).cast::<Array>();
+            if array.is_null() {
+                return None;
+            }
+            array.write(Array { capacity });
+            std::ptr::write_bytes(array.add(1).cast::<u8>(), 0, capacity * 8);
+            Some(array)
+        }
+    }
+
+    #[inline(always)]
+    fn slot<'a>(this: *mut Array, i: usize) -> &'a Slot {
+        // SAFETY: callers keep `i` below the capacity.
+        unsafe { &*this.add(1).cast::<Slot>().add(i) }
+    }
+
+    /// # Safety
+    /// The array is unlinked; its references have moved or been released.
+    unsafe fn retire(this: *mut Array) {
+        if !this.is_null() {
+            // SAFETY: allocated with this layout.
+            unsafe {
+                if let Some(layout) = Array::layout((*this).capacity) {
+                    reclamation::retire_raw(this.cast(), layout);
+                }
+            }
+        }
+    }
+}
+
+#[repr(C)]
+pub struct ListObject {
+    header: Header,
+    array: AtomicPtr<Array>,
+    len: AtomicUsize,
+}
+
+impl ListObject {
+    /// The list that `value` is; the caller knows that it is one (or of a subclass).
+    #[inline(always)]
+    pub fn of<'a>(value: Value) -> &'a ListObject {
+        debug_assert!(value.type_has_flag(TYPE_LIST_SUBCLASS));
+        // SAFETY: the caller's claim, checked above in debug builds.
+        unsafe { value.as_ref() }
+    }
+
+    #[inline(always)]
+    pub fn value(&self) -> Value {
+        Value::from_object(self)
+    }
+
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        // Acquire: pairs with the Release in the writers: the slots below are filled.
+        self.len.load(Ordering::Acquire)
+    }
+
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Item `i`, none beyond the end.
+    #[inline(always)]
+    pub fn get(&self, i: usize) -> Option<Owned> {
+        if i >= self.len() {
+            return None;
+        }
+        // Acquire: pairs with the Release that publishes an array.
+        let array = self.array.load(Ordering::Acquire);
+        // SAFETY: a non-empty list has an array; a replaced one outlives this thread's next safepoint. A stale length may
+        // exceed the capacity of a newer, smaller array.
+        if array.is_null() || i >= unsafe { (*array).capacity } {
+            return None;
+        }
+        Array::slot(array, i).load(&self.header)
+    }
+
+    /// Replaces item `i`; hands the new value back if there is no such item.
+    #[inline]
+    pub fn set(&self, i: usize, value: Owned) -> Result<Owned, Owned> {
+        let _guard = self.header.lock_leaf();
+        if i >= self.len() {
+            return Err(value);
+        }
+        let slot = Array::slot(self.array.load(Ordering::Relaxed), i);
+        match slot.replace_locked(Some(value)) {
+            Some(old) => Ok(old),
+            None => Ok(Owned::none()),
+        }
+    }
+
+    /// Appends an item.
+    #[inline]
+    pub fn push(&self, value: Owned) {
+        let _guard = self.header.lock_leaf();
+        let len = self.len.load(Ordering::Relaxed);
+        if !self.reserve_locked(len + 1) {
+            std::alloc::handle_alloc_error(Layout::new::<u64>());
+        }
+        drop(Array::slot(self.array.load(Ordering::Relaxed), len).replace_locked(Some(value)));
+        self.len.store(len + 1, Ordering::Release);
+    }
+
+    /// Makes room for `n` items. False when there is no memory.
+    fn reserve_locked(&self, n: usize) -> bool {
+        let old = self.array.load(Ordering::Relaxed);
+        // SAFETY: the current array.
+        let capacity = if old.is_null() { 0 } else { unsafe { (*old).capacity } };
+        if n <= capacity {
+            return true;
+        }
+        let wanted = if capacity == 0 { n } else { n + (n >> 3) + 6 & !3 };
+        self.move_to_locked(wanted)
+    }
+
+    /// Moves the items to an array of `capacity` slots.
+    fn move_to_locked(&self, capacity: usize) -> bool {
+        let Some(new) = Array::allocate(capacity) else { return false };
+        let old = self.array.load(Ordering::Relaxed);
+        let len = self.len.load(Ordering::Relaxed).min(capacity);
+        for i in 0..len {
+            // The words move with their counts; late readers of the old array decide by the objects' headers.
+            let word = Array::slot(old, i).word().load(Ordering::Relaxed);
+            Array::slot(new, i).word().store(word, Ordering::Relaxed);
+        }
+        self.array.store(new, Ordering::Release);
+        // SAFETY: unlinked.
+        unsafe { Array::retire(old) };
+        true
+    }
+
+    /// All items at one moment.
+    pub fn to_vec(&self) -> Vec<Owned> {
+        let _guard = self.header.lock_leaf();
+        let array = self.array.load(Ordering::Relaxed);
+        (0..self.len.load(Ordering::Relaxed)).filter_map(|i| Array::slot(array, i).load_locked()).collect()
+    }
+
+    /// Takes all items out, leaving the list empty.
+    pub fn take_all(&self) -> Vec<Owned> {
+        let (array, len) = {
+            let _guard = self.header.lock_leaf();
+            let array = self.array.swap(std::ptr::null_mut(), Ordering::AcqRel);
+            (array, self.len.swap(0, Ordering::AcqRel))
+        };
+        let items = (0..len).filter_map(|i| Array::slot(array, i).replace_locked(None)).collect();
+        // SAFETY: unlinked, emptied.
+        unsafe { Array::retire(array) };
+        items
+    }
+
+    /// Replaces the contents; the old items are handed out.
+    pub fn replace_all(&self, items: Vec<Owned>) -> Vec<Owned> {
+        let new = array_of(items);
+        let (old, len) = {
+            let _guard = self.header.lock_leaf();
+            let old = self.array.load(Ordering::Relaxed);
+            let len = self.len.load(Ordering::Relaxed);
+            // Readers between the two stores see a short list.
+            self.len.store(0, Ordering::Release);
+            self.array.store(new.0, Ordering::Release);
+            self.len.store(new.1, Ordering::Release);
+            (old, len)
+        };
+        let items = (0..len).filter_map(|i| Array::slot(old, i).replace_locked(None)).collect();
+        // SAFETY: unlinked, emptied.
+        unsafe { Array::retire(old) };
+        items
+    }
+
+    /// Replaces the items `start..stop` by `items` and hands out what was there.
+    pub fn splice(&self, start: usize, stop: usize, items: Vec<Owned>) -> Vec<Owned> {
+        let guard = self.header.lock_leaf();
+        let len = self.len.load(Ordering::Relaxed);
+        let (start, stop) = (start.min(len), stop.min(len).max(start.min(len)));
+        let removed_count = stop - start;
+        let new_len = len - removed_count + items.len();
+        if items.len() > removed_count && !self.reserve_locked(new_len) {
+            std::alloc::handle_alloc_error(Layout::new::<u64>());
+        }
+        let array = self.array.load(Ordering::Relaxed);
+        let mut removed = Vec::with_capacity(removed_count);
+        for i in start..stop {
+            removed.extend(Array::slot(array, i).replace_locked(None));
+        }
+        let tail = len - stop;
+        let to = start + items.len();
+        let move_word = |from: usize, to: usize| {
+            let word = Array::slot(array, from).word().swap(0, Ordering::AcqRel);
+            Array::slot(array, to).word().store(word, Ordering::Release);
+        };
+        if to < stop {
+            (0..tail).for_each(|i| move_word(stop + i, to + i));
+        } else if to > stop {
+            (0..tail).rev().for_each(|i| move_word(stop + i, to + i));
+        }
+        for (i, item) in items.into_iter().enumerate() {
+            drop(Array::slot(array, start + i).replace_locked(Some(item)));
+        }
+        self.len.store(new_len, Ordering::Release);
+        drop(guard);
+        removed
+    }
+
+    /// Removes item `i`.
+    pub fn remove_at(&self, i: usize) -> Option<Owned> {
+        {
+            // The commonest case: the last item.
+            let _guard = self.header.lock_leaf();
+            let len = self.len.load(Ordering::Relaxed);
+            if i >= len {
+                return None;
+            }
+            if i + 1 == len {
+                self.len.store(i, Ordering::Release);
+                return Array::slot(self.array.load(Ordering::Relaxed), i).replace_locked(None);
+            }
+        }
+        self.splice(i, i + 1, Vec::new()).pop()
+    }
+
+    /// Bytes of the object and its array.
+    pub fn size(&self) -> usize {
+        let array = self.array.load(Ordering::Acquire);
+        // SAFETY: the current array.
+        size_of::<ListObject>() + if array.is_null() { 0 } else { unsafe { (*array).capacity } * 8 }
+    }
+}
+
+fn array_of(items: Vec<Owned>) -> (*mut Array, usize) {
+    let len = items.len();
+    if len == 0 {
+        return (std::ptr::null_mut(), 0);
+    }
+    let Some(array) = Array::allocate(len) else { std::alloc::handle_alloc_error(Layout::new::<u64>()) };
+    for (i, item) in items.into_iter().enumerate() {
+        Array::slot(array, i).word().store(item.into_raw().bits(), Ordering::Relaxed);
+    }
+    (array, len)
+}
+
+/// A list of these items.
+pub fn from_vec(items: Vec<Owned>) -> Owned {
+    let (array, len) = array_of(items);
+    lifetime::allocate_object(LIST.get(), |header| ListObject { header, array: AtomicPtr::new(array), len: AtomicUsize::new(len) })
+}
+
+/// A new empty list of a subclass.
+pub fn new_of_type(ty: &TypeObject) -> Owned {
+    lifetime::allocate_object(ty, |header| ListObject { header, array: AtomicPtr::new(std::ptr::null_mut()), len: AtomicUsize::new(0) })
+}
+
+/// A new empty list.
+pub fn new() -> Owned {
+    new_of_type(LIST.get())
+}
+
+/// `list.extend(iterable)`.
+pub fn extend(target: Value, iterable: Value, thread: &mut Thread) -> PyResult<()> {
+    let list = ListObject::of(target);
+    if iterable.has_shape(shapes::LIST) || iterable.has_shape(shapes::TUPLE) {
+        let items = iterate::collect(iterable, thread)?;
+        let len = list.len();
+        drop(list.splice(len, len, items));
+        return Ok(());
+    }
+    let iterator = iterate::iter(iterable, thread)?;
+    while let Some(item) = iterate::next(*iterator, thread)? {
+        list.push(item);
+    }
+    Ok(())
+}
+
+pub(crate) unsafe fn dealloc(value: Value) {
+    // SAFETY: the object is dead.
+    drop(unsafe { value.as_ref::<ListObject>() }.take_all());
+}
+
+pub(crate) unsafe fn traverse(value: Value, visit: &mut dyn FnMut(Value)) {
+    // SAFETY: the object is a list; the world is stopped.
+    let list = unsafe { value.as_ref::<ListObject>() };
+    let array = list.array.load(Ordering::Acquire);
+    for i in 0..list.len() {
+        if let Some(item) = Array::slot(array, i).peek() {
+            visit(item);
+        }
+    }
+}
+
+pub(crate) unsafe fn clear(value: Value) {
+    // SAFETY: the object is a list.
+    drop(unsafe { value.as_ref::<ListObject>() }.take_all());
+}
