@@ -133,13 +133,26 @@ impl IntValue<'_> {
             IntValue::Small(value) => {
                 let magnitude = value.unsigned_abs();
                 match base {
-                    2 => format!("{magnitude:b}"),
-                    8 => format!("{magnitude:o}"),
-                    16 => format!("{magnitude:x}"),
+                    2 => power_of_two_digits(magnitude, 1),
+                    8 => power_of_two_digits(magnitude, 3),
+                    16 => power_of_two_digits(magnitude, 4),
                     _ => itoa::Buffer::new().format(magnitude).to_owned(),
                 }
             }
             IntValue::Big(value) => value.magnitude().to_str_radix(base),
+        }
+    }
+}
+
+fn power_of_two_digits(mut value: u64, bits: u32) -> String {
+    let mut text = [0; 64];
+    let mut at = text.len();
+    loop {
+        at -= 1;
+        text[at] = b"0123456789abcdef"[(value & ((1 << bits) - 1)) as usize];
+        value >>= bits;
+        if value == 0 {
+            return text[at..].iter().map(|digit| char::from(*digit)).collect();
         }
     }
 }
@@ -333,8 +346,13 @@ impl FormatSpec {
         if kind == b'X' {
             digits.make_ascii_uppercase();
         }
-        let prefix = if self.alternate { prefix } else { "" };
-        let head = format!("{}{prefix}", self.sign_text(value.negative()));
+        let mut head = String::from(self.sign_text(value.negative()));
+        if self.alternate {
+            head.push_str(prefix);
+        }
+        if self.grouping == 0 && kind != b'n' {
+            return Ok(self.pad_number(head, digits));
+        }
         let separators = match (kind, self.grouping) {
             (b'n', _) => Separators::of(locale),
             (b'b' | b'o' | b'x' | b'X', separator @ 1..) => Separators::every(4, separator),
@@ -379,11 +397,18 @@ impl FormatSpec {
         }
         let percent = kind == b'%';
         let text = self.float_text(if percent { value * 100.0 } else { value }, kind, kind == 0)?;
+        let head = self.sign_text(text.negative).to_owned();
+        if self.grouping == 0 && self.fraction_grouping == 0 && kind != b'n' {
+            let mut body = text.text;
+            if percent {
+                body.push('%');
+            }
+            return Ok(self.pad_number(head, body));
+        }
         let (digits, mut rest) = self.split_float(&text.text, kind, locale);
         if percent {
             rest.push('%');
         }
-        let head = self.sign_text(text.negative).to_owned();
         Ok(self.assemble(head, &digits, &rest, &self.float_separators(kind, locale)))
     }
 
@@ -480,6 +505,13 @@ impl FormatSpec {
         let least = if zero_padded { self.width.unwrap_or(0).saturating_sub(fixed) } else { 0 };
         let mut body = separators.apply(digits, least);
         body.push_str(rest);
+        self.pad_number(head, body)
+    }
+
+    fn pad_number(&self, head: String, body: String) -> Formatted {
+        if self.width.is_none() {
+            return Formatted::new(self.fill, 0, head, 0, body, 0);
+        }
         let length = head.len() + body.chars().count();
         if self.align == b'=' {
             let inner = self.width.unwrap_or(0).saturating_sub(length);
@@ -582,6 +614,9 @@ impl Separators {
             text.push_str(digits);
             return text;
         }
+        if let ([size], [separator]) = (self.sizes.as_slice(), self.text.as_bytes()) {
+            return uniform_groups(digits, usize::from(*size).max(1), char::from(*separator), least);
+        }
         let separator_width = self.text.chars().count();
         let mut rest = digits.as_bytes();
         // Groups from the right; joined at the end.
@@ -614,4 +649,26 @@ impl Separators {
         groups.reverse();
         groups.join(&self.text)
     }
+}
+
+/// Digits in groups of one size, with zeros in front up to a width of `least`.
+fn uniform_groups(digits: &str, size: usize, separator: char, least: usize) -> String {
+    // The fewest digits that give the width, with a separator before each whole group but the first.
+    let width = |count: usize| count + (count - 1) / size;
+    let mut count = digits.len().max(1);
+    if width(count) < least {
+        count = count.max(least - least / (size + 1));
+        while width(count) < least {
+            count += 1;
+        }
+    }
+    let mut text = String::with_capacity(width(count));
+    let zeros = std::iter::repeat_n('0', count - digits.len());
+    for (i, digit) in zeros.chain(digits.chars()).enumerate() {
+        if i > 0 && (count - i).is_multiple_of(size) {
+            text.push(separator);
+        }
+        text.push(digit);
+    }
+    text
 }

@@ -46,14 +46,31 @@ pub fn find_unit<U: Unit>(hay: &[U], unit: U) -> Option<usize> {
     if let Some(bytes) = U::as_bytes(hay) {
         return memchr::memchr(unit.code() as u8, bytes);
     }
-    let (chunks, rest) = hay.as_chunks::<16>();
+    find_wide_unit(hay, unit)
+}
+
+/// Looks for the lowest byte of the unit in memory; after some hits that were other units it
+/// compares units instead.
+fn find_wide_unit<U: Unit>(hay: &[U], unit: U) -> Option<usize> {
+    let byte = unit.code() as u8;
+    let memory = U::memory(hay);
+    let mut from = 0;
+    for _ in 0..4 {
+        let hit = from + memchr::memchr(byte, memory.get(from * size_of::<U>()..)?)? / size_of::<U>();
+        if hay.get(hit) == Some(&unit) {
+            return Some(hit);
+        }
+        from = hit + 1;
+    }
+    let rest = hay.get(from..)?;
+    let (chunks, tail) = rest.as_chunks::<32>();
     for (i, chunk) in chunks.iter().enumerate() {
         // No early exit inside: this compiles to vector compares.
         if chunk.iter().fold(false, |any, u| any | (*u == unit)) {
-            return chunk.iter().position(|u| *u == unit).map(|at| i * 16 + at);
+            return chunk.iter().position(|u| *u == unit).map(|at| from + i * 32 + at);
         }
     }
-    rest.iter().position(|u| *u == unit).map(|at| chunks.len() * 16 + at)
+    tail.iter().position(|u| *u == unit).map(|at| from + chunks.len() * 32 + at)
 }
 
 /// Last occurrence of a unit.
@@ -62,10 +79,10 @@ pub fn rfind_unit<U: Unit>(hay: &[U], unit: U) -> Option<usize> {
     if let Some(bytes) = U::as_bytes(hay) {
         return memchr::memrchr(unit.code() as u8, bytes);
     }
-    let (rest, chunks) = hay.as_rchunks::<16>();
+    let (rest, chunks) = hay.as_rchunks::<32>();
     for (i, chunk) in chunks.iter().enumerate().rev() {
         if chunk.iter().fold(false, |any, u| any | (*u == unit)) {
-            return chunk.iter().rposition(|u| *u == unit).map(|at| rest.len() + i * 16 + at);
+            return chunk.iter().rposition(|u| *u == unit).map(|at| rest.len() + i * 32 + at);
         }
     }
     rest.iter().rposition(|u| *u == unit)

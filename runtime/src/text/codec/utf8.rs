@@ -1,72 +1,51 @@
-//! UTF-8. ASCII runs are copied; other sequences are decoded in a loop for the width at hand.
+//! UTF-8. Valid text is found and measured first, then converted by a loop for the width at hand.
 use super::{Decoded, Fault, is_surrogate};
 use crate::text::copy::{ascii_prefix, bits_of};
 use crate::text::{Buffer, Unit, Units};
 
 /// Decodes from `at` on.
 pub fn decode(input: &[u8], at: usize, is_final: bool, out: &mut Buffer) -> Decoded {
-    let mut at = at;
-    out.reserve(input.len().saturating_sub(at));
-    loop {
-        let stop = match out {
-            Buffer::One(units) => run(input, &mut at, units),
-            Buffer::Two(units) => run(input, &mut at, units),
-            Buffer::Four(units) => run(input, &mut at, units),
-        };
-        match stop {
-            Stop::End => return Decoded::done(at),
-            Stop::Wider(code) => out.widen(code),
-            Stop::Invalid => return fault(input, at, is_final),
+    let Some(rest) = input.get(at..) else { return Decoded::done(at) };
+    let ascii = ascii_prefix(rest);
+    out.push_latin1(&rest[..ascii]);
+    let rest = &rest[ascii..];
+    if rest.is_empty() {
+        return Decoded::done(input.len());
+    }
+    let valid = match std::str::from_utf8(rest) {
+        Ok(text) => text,
+        Err(error) => {
+            rest.get(..error.valid_up_to()).and_then(|part| std::str::from_utf8(part).ok()).unwrap_or("")
         }
+    };
+    push_valid(valid, out);
+    let stop = at + ascii + valid.len();
+    if stop == input.len() { Decoded::done(stop) } else { fault(input, stop, is_final) }
+}
+
+/// Appends text whose width and length are found first, so that each loop writes to a slice of
+/// the right size.
+fn push_valid(text: &str, out: &mut Buffer) {
+    // The lead bytes tell the largest code point, as far as the width goes.
+    let code = match text.bytes().fold(0, u8::max) {
+        0xF0.. => 0x1_0000,
+        0xC4.. => 0x100,
+        _ => 0,
+    };
+    let count = text.bytes().map(|b| usize::from(b & 0xC0 != 0x80)).sum();
+    out.widen(code);
+    match out {
+        Buffer::One(units) => fill(units, count, text),
+        Buffer::Two(units) => fill(units, count, text),
+        Buffer::Four(units) => fill(units, count, text),
     }
 }
 
-enum Stop {
-    End,
-    /// The code point at `at` does not fit.
-    Wider(u32),
-    /// What stands at `at` is no complete sequence.
-    Invalid,
-}
-
-fn run<U: Unit>(input: &[u8], at: &mut usize, units: &mut Vec<U>) -> Stop {
-    loop {
-        let Some(rest) = input.get(*at..) else { return Stop::End };
-        let Some(&lead) = rest.first() else { return Stop::End };
-        if lead < 0x80 {
-            // Short runs between other characters are the rule in some scripts.
-            let count = match rest.get(1) {
-                Some(next) if *next >= 0x80 => 1,
-                _ => ascii_prefix(rest),
-            };
-            units.extend(rest[..count].iter().map(|b| U::from_code(u32::from(*b))));
-            *at += count;
-            continue;
-        }
-        let Some((code, length)) = sequence(rest) else { return Stop::Invalid };
-        if code > U::MAX {
-            return Stop::Wider(code);
-        }
-        units.push(U::from_code(code));
-        *at += length;
-    }
-}
-
-/// The code point and the length of a valid sequence of two bytes or more.
-#[inline]
-fn sequence(rest: &[u8]) -> Option<(u32, usize)> {
-    let tail = |b: u8| (b & 0xC0 == 0x80).then_some(u32::from(b & 0x3F));
-    match *rest {
-        [a @ 0xC2..=0xDF, b, ..] => Some((u32::from(a & 0x1F) << 6 | tail(b)?, 2)),
-        [a @ 0xE0..=0xEF, b, c, ..] => {
-            let code = u32::from(a & 0xF) << 12 | tail(b)? << 6 | tail(c)?;
-            (code >= 0x800 && !is_surrogate(code)).then_some((code, 3))
-        }
-        [a @ 0xF0..=0xF4, b, c, d, ..] => {
-            let code = u32::from(a & 7) << 18 | tail(b)? << 12 | tail(c)? << 6 | tail(d)?;
-            (0x1_0000..0x11_0000).contains(&code).then_some((code, 4))
-        }
-        _ => None,
+fn fill<U: Unit>(units: &mut Vec<U>, count: usize, text: &str) {
+    let start = units.len();
+    units.resize(start + count, U::default());
+    for (unit, c) in units[start..].iter_mut().zip(text.chars()) {
+        *unit = U::from_code(u32::from(c));
     }
 }
 
@@ -119,28 +98,66 @@ pub fn encode(text: Units, at: usize, out: &mut Vec<u8>) -> Option<Fault> {
     }
 }
 
-fn encode_latin1(mut units: &[u8], out: &mut Vec<u8>) {
-    out.reserve(units.len());
-    while !units.is_empty() {
-        let (ascii, rest) = units.split_at(ascii_prefix(units));
-        out.extend_from_slice(ascii);
-        let high = rest.iter().position(|b| *b < 0x80).unwrap_or(rest.len());
-        let (high, rest) = rest.split_at(high);
-        out.extend(high.iter().flat_map(|b| [0xC0 | b >> 6, 0x80 | b & 0x3F]));
-        units = rest;
+fn encode_latin1(units: &[u8], out: &mut Vec<u8>) {
+    let (ascii, rest) = units.split_at(ascii_prefix(units));
+    out.extend_from_slice(ascii);
+    if rest.is_empty() {
+        return;
+    }
+    let start = out.len();
+    out.resize(start + rest.len() + rest.iter().map(|b| usize::from(*b >> 7)).sum::<usize>(), 0);
+    let mut to = &mut out[start..];
+    for &byte in rest {
+        to = if byte < 0x80 {
+            put(to, [byte])
+        } else {
+            put(to, [0xC0 | byte >> 6, 0x80 | byte & 0x3F])
+        };
+    }
+}
+
+/// Writes to the start of a slice; returns what follows.
+#[inline(always)]
+fn put<const N: usize>(to: &mut [u8], bytes: [u8; N]) -> &mut [u8] {
+    match to.split_first_chunk_mut::<N>() {
+        Some((first, rest)) => {
+            *first = bytes;
+            rest
+        }
+        None => &mut [],
     }
 }
 
 fn encode_wide<U: Unit>(units: &[U], at: usize, out: &mut Vec<u8>) -> Option<Fault> {
     let rest = units.get(at..)?;
-    out.reserve(rest.len() * 2);
-    for (i, unit) in rest.iter().enumerate() {
-        let code = unit.code();
-        if is_surrogate(code) {
+    // Room for the longest form of a block at a time.
+    const BLOCK: usize = 1024;
+    for (number, block) in rest.chunks(BLOCK).enumerate() {
+        let start = out.len();
+        out.resize(start + block.len() * if U::MAX > 0xFFFF { 4 } else { 3 }, 0);
+        let room = out.len();
+        let mut to = &mut out[start..];
+        let mut stop = None;
+        for (i, unit) in block.iter().enumerate() {
+            let code = unit.code();
+            let tail = |shift: u32| 0x80 | (code >> shift) as u8 & 0x3F;
+            to = match code {
+                0..=0x7F => put(to, [code as u8]),
+                0x80..=0x7FF => put(to, [0xC0 | (code >> 6) as u8, tail(0)]),
+                0xD800..=0xDFFF => {
+                    stop = Some(number * BLOCK + i);
+                    break;
+                }
+                0x800..=0xFFFF => put(to, [0xE0 | (code >> 12) as u8, tail(6), tail(0)]),
+                _ => put(to, [0xF0 | (code >> 18) as u8, tail(12), tail(6), tail(0)]),
+            };
+        }
+        let unused = to.len();
+        out.truncate(room - unused);
+        if let Some(i) = stop {
             let run = rest.get(i..)?.iter().position(|u| !is_surrogate(u.code())).unwrap_or(rest.len() - i);
             return Some(Fault::new(at + i, at + i + run, "surrogates not allowed"));
         }
-        push_code(out, code);
     }
     None
 }
