@@ -139,7 +139,8 @@ fn parse_magnitude(body: &[u8], base: u32, max_digits: usize) -> Result<Magnitud
     if fits {
         return Ok(Magnitude::Small(small));
     }
-    let digits: Vec<u8> = body.iter().filter(|b| **b != b'_').map(|b| digit_value(*b) as u8).collect();
+    let mut digits = Vec::with_capacity(count);
+    digits.extend(body.iter().filter(|b| **b != b'_').map(|b| digit_value(*b) as u8));
     Ok(Magnitude::Big(from_digits(&digits, base)))
 }
 

@@ -1,4 +1,5 @@
-//! UTF-8. Valid text is found and measured first, then converted by a loop for the width at hand.
+//! UTF-8. The width and the length of a text are found first, so that one loop for the width at
+//! hand writes to a slice of the right size.
 use super::{Decoded, Fault, is_surrogate};
 use crate::text::copy::{ascii_prefix, bits_of};
 use crate::text::{Buffer, Unit, Units};
@@ -12,41 +13,64 @@ pub fn decode(input: &[u8], at: usize, is_final: bool, out: &mut Buffer) -> Deco
     if rest.is_empty() {
         return Decoded::done(input.len());
     }
-    let valid = match std::str::from_utf8(rest) {
-        Ok(text) => text,
-        Err(error) => {
-            rest.get(..error.valid_up_to()).and_then(|part| std::str::from_utf8(part).ok()).unwrap_or("")
-        }
-    };
-    push_valid(valid, out);
-    let stop = at + ascii + valid.len();
-    if stop == input.len() { Decoded::done(stop) } else { fault(input, stop, is_final) }
-}
-
-/// Appends text whose width and length are found first, so that each loop writes to a slice of
-/// the right size.
-fn push_valid(text: &str, out: &mut Buffer) {
+    let at = at + ascii;
     // The lead bytes tell the largest code point, as far as the width goes.
-    let code = match text.bytes().fold(0, u8::max) {
+    out.widen(match rest.iter().fold(0, |max, b| max.max(*b)) {
         0xF0.. => 0x1_0000,
         0xC4.. => 0x100,
         _ => 0,
+    });
+    let used = match out {
+        Buffer::One(units) => convert(rest, units),
+        Buffer::Two(units) => convert(rest, units),
+        Buffer::Four(units) => convert(rest, units),
     };
-    let count = text.bytes().map(|b| usize::from(b & 0xC0 != 0x80)).sum();
-    out.widen(code);
-    match out {
-        Buffer::One(units) => fill(units, count, text),
-        Buffer::Two(units) => fill(units, count, text),
-        Buffer::Four(units) => fill(units, count, text),
-    }
+    if used == rest.len() { Decoded::done(input.len()) } else { fault(input, at + used, is_final) }
 }
 
-fn fill<U: Unit>(units: &mut Vec<U>, count: usize, text: &str) {
-    let start = units.len();
-    units.resize(start + count, U::default());
-    for (unit, c) in units[start..].iter_mut().zip(text.chars()) {
-        *unit = U::from_code(u32::from(c));
+/// Bytes that start a sequence.
+fn count_starts(bytes: &[u8]) -> usize {
+    // Sums of a byte stay in vector registers.
+    let starts = |part: &[u8]| part.iter().fold(0u8, |n, b| n + u8::from(b & 0xC0 != 0x80));
+    bytes.chunks(255).map(|part| usize::from(starts(part))).sum()
+}
+
+/// Appends the characters of the valid start of the input; returns its length. All characters
+/// fit the width.
+fn convert<U: Unit>(input: &[u8], out: &mut Vec<U>) -> usize {
+    let start = out.len();
+    out.resize(start + count_starts(input), U::default());
+    let mut units = out[start..].iter_mut();
+    let mut rest = input;
+    let tail = |b: u8| u32::from(b & 0x3F);
+    let continues = |b: u8| b & 0xC0 == 0x80;
+    while let [lead, more @ ..] = rest {
+        let (code, next) = match (*lead, more) {
+            (0..=0x7F, _) => (u32::from(*lead), more),
+            (0xC2..=0xDF, [b, next @ ..]) if continues(*b) => (u32::from(lead & 0x1F) << 6 | tail(*b), next),
+            (0xE0..=0xEF, [b, c, next @ ..]) if continues(*b) && continues(*c) => {
+                let code = u32::from(lead & 0xF) << 12 | tail(*b) << 6 | tail(*c);
+                if code < 0x800 || is_surrogate(code) {
+                    break;
+                }
+                (code, next)
+            }
+            (0xF0..=0xF4, [b, c, d, next @ ..]) if continues(*b) && continues(*c) && continues(*d) => {
+                let code = u32::from(lead & 7) << 18 | tail(*b) << 12 | tail(*c) << 6 | tail(*d);
+                if !(0x1_0000..0x11_0000).contains(&code) {
+                    break;
+                }
+                (code, next)
+            }
+            _ => break,
+        };
+        let Some(unit) = units.next() else { break };
+        *unit = U::from_code(code);
+        rest = next;
     }
+    let unused = units.len();
+    out.truncate(out.len() - unused);
+    input.len() - rest.len()
 }
 
 /// What is wrong at `at`: the longest prefix that could have gone on is one fault.
