@@ -47,3 +47,40 @@ macro_rules! two_stage {
     }};
 }
 pub(crate) use two_stage;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties_and_mappings_follow_unicode_16() {
+        assert!(is_alpha(0x1C89) && !is_alpha(0x88F), "Unicode 16.0, not 17.0");
+        assert!(is_space(0x1C) && !is_printable(0xD800) && is_printable(0x20));
+        assert_eq!(*to_upper(0xDF), [0x53, 0x53]);
+        assert_eq!(*to_lower(0x130), [0x69, 0x307]);
+        assert_eq!(*to_title(0x1C6), [0x1C5]);
+        assert_eq!(*fold(0x1E9E), [0x73, 0x73]);
+        assert_eq!((decimal_value(0x665), digit_value(0xB2), numeric_value(0xBD)), (Some(5), Some(2), Some(0.5)));
+        assert_eq!(database::category(u32::MAX), "Cn");
+    }
+
+    #[test]
+    fn names_lead_there_and_back() {
+        for code in [0x41, 0xAC01, 0x4E00, 0x1F600, 0x13460] {
+            let name = names::name(code).unwrap();
+            assert_eq!(names::lookup(&name.to_lowercase()), Some(names::Found::Character(code)), "{name}");
+        }
+        assert_eq!(names::lookup("no such name"), None);
+        let Some(names::Found::Sequence(number)) = names::lookup("KEYCAP DIGIT ONE") else { panic!() };
+        assert_eq!(names::sequence(number), [0x31, 0xFE0F, 0x20E3]);
+    }
+
+    #[test]
+    fn normalisation_orders_and_composes() {
+        let text = [0x61, 0x301, 0x323];
+        assert_eq!(normalization::normalize(Form::Nfc, text.into_iter()), [0x1EA1, 0x301]);
+        assert_eq!(normalization::normalize(Form::Nfd, [0x1EA1, 0x301].into_iter()), [0x61, 0x323, 0x301]);
+        assert_eq!(nfkc("ﬁx"), "fix");
+        assert!(matches!(nfkc("plain"), std::borrow::Cow::Borrowed(_)));
+    }
+}

@@ -8,6 +8,7 @@ use num_bigint::{BigInt, Sign};
 
 use super::float_text::{FloatFlags, FloatStyle, format_float};
 use super::integer;
+use crate::text::Buffer;
 
 /// The exception that a bad format raises.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,6 +17,8 @@ pub enum FormatError {
     Value(String),
     /// OverflowError
     Overflow(String),
+    /// MemoryError: the result is too wide.
+    Memory,
 }
 
 fn value_error<T>(message: impl Into<String>) -> Result<T, FormatError> {
@@ -61,7 +64,24 @@ impl Formatted {
             .chain(fill(self.right))
     }
 
-    /// The text, where no surrogate takes part.
+    /// The text as a string under construction; `None` where memory does not suffice.
+    pub fn into_buffer(self) -> Option<Buffer> {
+        let mut buffer = Buffer::new();
+        if !buffer.try_reserve(self.len()) {
+            return None;
+        }
+        buffer.push_repeated(self.fill, self.left);
+        buffer.push_str(&self.head);
+        buffer.push_repeated(self.fill, self.inner);
+        buffer.push_str(&self.body);
+        if let Some(code) = self.surrogate {
+            buffer.push(code);
+        }
+        buffer.push_repeated(self.fill, self.right);
+        Some(buffer)
+    }
+
+    /// The text, where no surrogate takes part; `None` also where memory does not suffice.
     pub fn into_string(self) -> Option<String> {
         if self.surrogate.is_some() {
             return None;
@@ -76,7 +96,8 @@ impl Formatted {
         }
         let fill = char::from_u32(self.fill)?;
         let extra = (self.left + self.inner + self.right).saturating_mul(fill.len_utf8());
-        let mut text = String::with_capacity(self.head.len() + self.body.len() + extra);
+        let mut text = String::new();
+        text.try_reserve_exact((self.head.len() + self.body.len()).saturating_add(extra)).ok()?;
         text.extend(std::iter::repeat_n(fill, self.left));
         text.push_str(&self.head);
         text.extend(std::iter::repeat_n(fill, self.inner));
@@ -359,7 +380,7 @@ impl FormatSpec {
             (_, separator @ 1..) => Separators::every(3, separator),
             _ => Separators::none(),
         };
-        Ok(self.assemble(head, &digits, "", &separators))
+        self.assemble(head, &digits, "", &separators)
     }
 
     fn format_character(&self, value: IntValue) -> Result<Formatted, FormatError> {
@@ -409,7 +430,7 @@ impl FormatSpec {
         if percent {
             rest.push('%');
         }
-        Ok(self.assemble(head, &digits, &rest, &self.float_separators(kind, locale)))
+        self.assemble(head, &digits, &rest, &self.float_separators(kind, locale))
     }
 
     /// Applies the specification to a complex number.
@@ -499,13 +520,19 @@ impl FormatSpec {
     }
 
     /// Sign and prefix, grouped digits, the rest; zero padding widens the digits.
-    fn assemble(&self, head: String, digits: &str, rest: &str, separators: &Separators) -> Formatted {
+    fn assemble(
+        &self, head: String, digits: &str, rest: &str, separators: &Separators,
+    ) -> Result<Formatted, FormatError> {
         let fixed = head.len() + rest.chars().count();
         let zero_padded = self.fill == u32::from(b'0') && self.align == b'=';
         let least = if zero_padded { self.width.unwrap_or(0).saturating_sub(fixed) } else { 0 };
+        // The digits with their zeros are made here, the fill is not.
+        if String::new().try_reserve_exact(least.saturating_mul(2)).is_err() {
+            return Err(FormatError::Memory);
+        }
         let mut body = separators.apply(digits, least);
         body.push_str(rest);
-        self.pad_number(head, body)
+        Ok(self.pad_number(head, body))
     }
 
     fn pad_number(&self, head: String, body: String) -> Formatted {
@@ -671,4 +698,34 @@ fn uniform_groups(digits: &str, size: usize, separator: char, least: usize) -> S
         text.push(digit);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(text: &str, kind: u8) -> Result<FormatSpec, FormatError> {
+        FormatSpec::parse(&text.chars().map(u32::from).collect::<Vec<_>>(), kind, b'>', "int")
+    }
+
+    fn float(text: &str, value: f64) -> String {
+        let locale = NumberLocale::default();
+        spec(text, 0).and_then(|s| s.format_float(value, &locale, "float")).unwrap().into_string().unwrap()
+    }
+
+    #[test]
+    fn numbers_are_grouped_padded_and_rounded() {
+        assert_eq!(float("020,.6_f", 12345.678912), "0,000,012,345.678_912");
+        assert_eq!(float("z.2f", -1e-10), "0.00");
+        assert_eq!(float("", 1e16), "1e+16");
+        assert_eq!(float(".3", 123.0), "1.23e+02");
+        assert_eq!(float(".2f", 2.675), "2.67");
+        let int = |text: &str| {
+            let locale = NumberLocale::default();
+            spec(text, b'd').and_then(|s| s.format_int(IntValue::Small(-255), &locale, "int"))
+        };
+        assert_eq!(int("#012_x").unwrap().into_string().unwrap(), "-0x0000_00ff");
+        assert_eq!(int(",x"), Err(FormatError::Value("Cannot specify ',' with 'x'.".into())));
+        assert_eq!(int(&format!("0{},", isize::MAX)), Err(FormatError::Memory));
+    }
 }

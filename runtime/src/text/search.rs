@@ -326,3 +326,26 @@ pub fn replace<U: Unit>(text: &[U], old: &[U], new: &[U], limit: usize) -> Optio
     result.extend_from_slice(text.get(copied..).unwrap_or(&[]));
     Some(result)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Repetitive texts, which lead to the two-way algorithm, against the definition.
+    #[test]
+    fn wide_search_agrees_with_the_definition() {
+        let mut seed = 7u32;
+        let mut random = |n: u32| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 16) % n
+        };
+        for _ in 0..2000 {
+            let unit = |bit: u32| 0x100 + u16::from(bit == 0);
+            let hay: Vec<u16> = (0..600).map(|_| unit(random(40))).collect();
+            let needle: Vec<u16> = (0..1 + random(40)).map(|_| unit(random(30))).collect();
+            let starts: Vec<usize> = (0..=hay.len() - needle.len()).filter(|at| hay[*at..].starts_with(&needle)).collect();
+            assert_eq!(find(&hay, &needle), starts.first().copied());
+            assert_eq!(rfind(&hay, &needle), starts.last().copied());
+        }
+    }
+}

@@ -206,3 +206,23 @@ pub fn encoded_length(text: Units) -> usize {
         _ => text.code_points().map(|c| 1 + usize::from(c > 0x7F) + usize::from(c > 0x7FF) + usize::from(c > 0xFFFF)).sum(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_have_the_ranges_of_python() {
+        let check = |input: &[u8], is_final, expected: Option<(usize, usize, &str)>, consumed| {
+            let decoded = decode(input, 0, is_final, &mut Buffer::new());
+            assert_eq!(decoded.fault.map(|f| (f.start, f.end, f.reason)), expected, "{input:x?}");
+            assert_eq!(decoded.consumed, consumed, "{input:x?}");
+        };
+        check(b"a\x80", true, Some((1, 2, "invalid start byte")), 1);
+        check(b"a\xe2\x82", true, Some((1, 3, "unexpected end of data")), 1);
+        check(b"a\xe2\x82", false, None, 1);
+        check(b"\xe2\x82a", true, Some((0, 2, "invalid continuation byte")), 0);
+        check(b"\xed\xa0\x80", true, Some((0, 1, "invalid continuation byte")), 0);
+        check("é\u{1F600}".as_bytes(), true, None, 6);
+    }
+}
