@@ -30,8 +30,10 @@ mod tests {
 
     const MANY: u32 = MAX_REPEAT;
 
+    type Found = (usize, usize, Vec<Option<(usize, usize)>>);
+
     /// Spans of all matches, with the groups of each.
-    fn find_all(code: &[u32], groups: usize, text: &str) -> Vec<(usize, usize, Vec<Option<(usize, usize)>>)> {
+    fn find_all(code: &[u32], groups: usize, text: &str) -> Vec<Found> {
         let program = Program::new(code, groups).unwrap();
         let units: Vec<u16> = text.encode_utf16().collect();
         let mut matcher = Matcher::new(&program);
@@ -77,8 +79,7 @@ mod tests {
 
     #[test]
     fn a_hook_ends_a_match_that_takes_too_long() {
-        // (?:a*)*b has no match in a row of a's, and exponentially many ways to find that out:
-        // REPEAT over REPEAT_ONE, without the check for empty iterations it would not even end.
+        // (?:a*)*b in a row of a's: exponentially many ways to find out that there is no match.
         let code = [23, 10, 0, MANY, 24, 6, 0, MANY, 16, 97, 1, 18, 16, 98, 1];
         let program = Program::new(&code, 0).unwrap();
         let stopped = Matcher::new(&program).search(&[97u8; 60], 0, false, &mut || Err(Interrupt));
