@@ -76,6 +76,13 @@ pub fn quick_check(form: Form, text: impl Iterator<Item = u32>) -> QuickCheck {
 
 /// The text in the form.
 pub fn normalize(form: Form, text: impl Iterator<Item = u32>) -> Vec<u32> {
+    normalize_with(form, text, |_| None)
+}
+
+/// The same, where `instead` gives what some code points decompose to, for good.
+pub(crate) fn normalize_with(
+    form: Form, text: impl Iterator<Item = u32>, instead: impl Fn(u32) -> Option<u32>,
+) -> Vec<u32> {
     let mut output = Vec::with_capacity(text.size_hint().0);
     // The open segment: decomposed code points with their combining classes.
     let mut segment: Vec<(u32, u8)> = Vec::new();
@@ -85,7 +92,10 @@ pub fn normalize(form: Form, text: impl Iterator<Item = u32>) -> Vec<u32> {
         if class == 0 && answer == QuickCheck::Yes {
             flush(form, &mut segment, &mut output);
         }
-        decompose(form, code, &mut segment);
+        match instead(code) {
+            Some(other) => segment.push((other, check(form, other).0)),
+            None => decompose(form, code, &mut segment),
+        }
     }
     flush(form, &mut segment, &mut output);
     output

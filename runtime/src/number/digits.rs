@@ -139,31 +139,35 @@ fn parse_magnitude(body: &[u8], base: u32, max_digits: usize) -> Result<Magnitud
     if fits {
         return Ok(Magnitude::Small(small));
     }
-    let digits: Vec<u8> = body.iter().filter(|b| **b != b'_').map(|b| digit_value(*b) as u8).collect();
+    let mut digits = Vec::with_capacity(count);
+    digits.extend(body.iter().filter(|b| **b != b'_').map(|b| digit_value(*b) as u8));
     Ok(Magnitude::Big(from_digits(&digits, base)))
 }
 
 /// Digits of the leaves of the recursion.
-const LEAF: usize = 256;
+const LEAF: usize = 512;
 
 /// The value of digits, most significant first, by halving: O(M(n) log n).
 pub fn from_digits(digits: &[u8], base: u32) -> BigUint {
-    if digits.len() <= LEAF || base.is_power_of_two() {
+    if base.is_power_of_two() {
         return BigUint::from_radix_be(digits, base).unwrap_or_default();
     }
     // powers[i] = base^(LEAF << i)
-    let mut powers = vec![num_traits::pow(BigUint::from(base), LEAF)];
-    while LEAF << powers.len() < digits.len() {
-        let Some(last) = powers.last() else { break };
-        let square = last * last;
-        powers.push(square);
+    let mut powers = Vec::new();
+    if digits.len() > LEAF {
+        powers.push(num_traits::pow(BigUint::from(base), LEAF));
+        while LEAF << powers.len() < digits.len() {
+            let Some(last) = powers.last() else { break };
+            let square = last * last;
+            powers.push(square);
+        }
     }
     halves(digits, base, &powers)
 }
 
 fn halves(digits: &[u8], base: u32, powers: &[BigUint]) -> BigUint {
     let Some((power, rest)) = powers.split_last() else {
-        return BigUint::from_radix_be(digits, base).unwrap_or_default();
+        return leaf(digits, base);
     };
     let low = LEAF << rest.len();
     if digits.len() <= low {
@@ -171,6 +175,32 @@ fn halves(digits: &[u8], base: u32, powers: &[BigUint]) -> BigUint {
     }
     let (high, low) = digits.split_at(digits.len() - low);
     halves(high, base, rest) * power + halves(low, base, rest)
+}
+
+/// A few digits, as many at a time as fit a machine word.
+fn leaf(digits: &[u8], base: u32) -> BigUint {
+    let base = u64::from(base);
+    let mut chunk = 1;
+    let mut factor = base;
+    while let Some(next) = factor.checked_mul(base) {
+        factor = next;
+        chunk += 1;
+    }
+    let value = |part: &[u8]| part.iter().fold(0, |value, digit| value * base + u64::from(*digit));
+    let (first, rest) = digits.split_at(digits.len() % chunk);
+    let mut words = vec![value(first)];
+    for part in rest.chunks(chunk) {
+        let mut carry = u128::from(value(part));
+        for word in &mut words {
+            carry += u128::from(*word) * u128::from(factor);
+            *word = carry as u64;
+            carry >>= 64;
+        }
+        if carry != 0 {
+            words.push(carry as u64);
+        }
+    }
+    BigUint::new(words.iter().flat_map(|word| [*word as u32, (word >> 32) as u32]).collect())
 }
 
 /// Text of a magnitude, digits above 9 in lower case.

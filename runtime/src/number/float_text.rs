@@ -264,6 +264,19 @@ pub fn format_float(value: f64, style: FloatStyle, precision: usize, flags: Floa
 }
 
 fn fixed(magnitude: f64, precision: usize) -> String {
+    if let Some((digits, _)) = super::rounding::scaled_digits(magnitude, precision) {
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(digits as u64);
+        let whole = digits.len().saturating_sub(precision);
+        let mut text = String::with_capacity(digits.len() + precision + 2);
+        text.push_str(if whole == 0 { "0" } else { &digits[..whole] });
+        if precision > 0 {
+            text.push('.');
+            text.extend(std::iter::repeat_n('0', precision.saturating_sub(digits.len())));
+            text.push_str(&digits[whole..]);
+        }
+        return text;
+    }
     let exact = precision.min(EXACT_DECIMALS);
     let mut text = format!("{magnitude:.exact$}");
     text.extend(std::iter::repeat_n('0', precision - exact));

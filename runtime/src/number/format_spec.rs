@@ -8,6 +8,7 @@ use num_bigint::{BigInt, Sign};
 
 use super::float_text::{FloatFlags, FloatStyle, format_float};
 use super::integer;
+use crate::text::Buffer;
 
 /// The exception that a bad format raises.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,6 +17,8 @@ pub enum FormatError {
     Value(String),
     /// OverflowError
     Overflow(String),
+    /// MemoryError: the result is too wide.
+    Memory,
 }
 
 fn value_error<T>(message: impl Into<String>) -> Result<T, FormatError> {
@@ -61,7 +64,24 @@ impl Formatted {
             .chain(fill(self.right))
     }
 
-    /// The text, where no surrogate takes part.
+    /// The text as a string under construction; `None` where memory does not suffice.
+    pub fn into_buffer(self) -> Option<Buffer> {
+        let mut buffer = Buffer::new();
+        if !buffer.try_reserve(self.len()) {
+            return None;
+        }
+        buffer.push_repeated(self.fill, self.left);
+        buffer.push_str(&self.head);
+        buffer.push_repeated(self.fill, self.inner);
+        buffer.push_str(&self.body);
+        if let Some(code) = self.surrogate {
+            buffer.push(code);
+        }
+        buffer.push_repeated(self.fill, self.right);
+        Some(buffer)
+    }
+
+    /// The text, where no surrogate takes part; `None` also where memory does not suffice.
     pub fn into_string(self) -> Option<String> {
         if self.surrogate.is_some() {
             return None;
@@ -76,7 +96,8 @@ impl Formatted {
         }
         let fill = char::from_u32(self.fill)?;
         let extra = (self.left + self.inner + self.right).saturating_mul(fill.len_utf8());
-        let mut text = String::with_capacity(self.head.len() + self.body.len() + extra);
+        let mut text = String::new();
+        text.try_reserve_exact((self.head.len() + self.body.len()).saturating_add(extra)).ok()?;
         text.extend(std::iter::repeat_n(fill, self.left));
         text.push_str(&self.head);
         text.extend(std::iter::repeat_n(fill, self.inner));
@@ -133,13 +154,26 @@ impl IntValue<'_> {
             IntValue::Small(value) => {
                 let magnitude = value.unsigned_abs();
                 match base {
-                    2 => format!("{magnitude:b}"),
-                    8 => format!("{magnitude:o}"),
-                    16 => format!("{magnitude:x}"),
+                    2 => power_of_two_digits(magnitude, 1),
+                    8 => power_of_two_digits(magnitude, 3),
+                    16 => power_of_two_digits(magnitude, 4),
                     _ => itoa::Buffer::new().format(magnitude).to_owned(),
                 }
             }
             IntValue::Big(value) => value.magnitude().to_str_radix(base),
+        }
+    }
+}
+
+fn power_of_two_digits(mut value: u64, bits: u32) -> String {
+    let mut text = [0; 64];
+    let mut at = text.len();
+    loop {
+        at -= 1;
+        text[at] = b"0123456789abcdef"[(value & ((1 << bits) - 1)) as usize];
+        value >>= bits;
+        if value == 0 {
+            return text[at..].iter().map(|digit| char::from(*digit)).collect();
         }
     }
 }
@@ -333,15 +367,20 @@ impl FormatSpec {
         if kind == b'X' {
             digits.make_ascii_uppercase();
         }
-        let prefix = if self.alternate { prefix } else { "" };
-        let head = format!("{}{prefix}", self.sign_text(value.negative()));
+        let mut head = String::from(self.sign_text(value.negative()));
+        if self.alternate {
+            head.push_str(prefix);
+        }
+        if self.grouping == 0 && kind != b'n' {
+            return Ok(self.pad_number(head, digits));
+        }
         let separators = match (kind, self.grouping) {
             (b'n', _) => Separators::of(locale),
             (b'b' | b'o' | b'x' | b'X', separator @ 1..) => Separators::every(4, separator),
             (_, separator @ 1..) => Separators::every(3, separator),
             _ => Separators::none(),
         };
-        Ok(self.assemble(head, &digits, "", &separators))
+        self.assemble(head, &digits, "", &separators)
     }
 
     fn format_character(&self, value: IntValue) -> Result<Formatted, FormatError> {
@@ -379,12 +418,19 @@ impl FormatSpec {
         }
         let percent = kind == b'%';
         let text = self.float_text(if percent { value * 100.0 } else { value }, kind, kind == 0)?;
+        let head = self.sign_text(text.negative).to_owned();
+        if self.grouping == 0 && self.fraction_grouping == 0 && kind != b'n' {
+            let mut body = text.text;
+            if percent {
+                body.push('%');
+            }
+            return Ok(self.pad_number(head, body));
+        }
         let (digits, mut rest) = self.split_float(&text.text, kind, locale);
         if percent {
             rest.push('%');
         }
-        let head = self.sign_text(text.negative).to_owned();
-        Ok(self.assemble(head, &digits, &rest, &self.float_separators(kind, locale)))
+        self.assemble(head, &digits, &rest, &self.float_separators(kind, locale))
     }
 
     /// Applies the specification to a complex number.
@@ -474,12 +520,25 @@ impl FormatSpec {
     }
 
     /// Sign and prefix, grouped digits, the rest; zero padding widens the digits.
-    fn assemble(&self, head: String, digits: &str, rest: &str, separators: &Separators) -> Formatted {
+    fn assemble(
+        &self, head: String, digits: &str, rest: &str, separators: &Separators,
+    ) -> Result<Formatted, FormatError> {
         let fixed = head.len() + rest.chars().count();
         let zero_padded = self.fill == u32::from(b'0') && self.align == b'=';
         let least = if zero_padded { self.width.unwrap_or(0).saturating_sub(fixed) } else { 0 };
+        // The digits with their zeros are made here, the fill is not.
+        if String::new().try_reserve_exact(least.saturating_mul(2)).is_err() {
+            return Err(FormatError::Memory);
+        }
         let mut body = separators.apply(digits, least);
         body.push_str(rest);
+        Ok(self.pad_number(head, body))
+    }
+
+    fn pad_number(&self, head: String, body: String) -> Formatted {
+        if self.width.is_none() {
+            return Formatted::new(self.fill, 0, head, 0, body, 0);
+        }
         let length = head.len() + body.chars().count();
         if self.align == b'=' {
             let inner = self.width.unwrap_or(0).saturating_sub(length);
@@ -582,6 +641,9 @@ impl Separators {
             text.push_str(digits);
             return text;
         }
+        if let ([size], [separator]) = (self.sizes.as_slice(), self.text.as_bytes()) {
+            return uniform_groups(digits, usize::from(*size).max(1), char::from(*separator), least);
+        }
         let separator_width = self.text.chars().count();
         let mut rest = digits.as_bytes();
         // Groups from the right; joined at the end.
@@ -613,5 +675,57 @@ impl Separators {
         }
         groups.reverse();
         groups.join(&self.text)
+    }
+}
+
+/// Digits in groups of one size, with zeros in front up to a width of `least`.
+fn uniform_groups(digits: &str, size: usize, separator: char, least: usize) -> String {
+    // The fewest digits that give the width, with a separator before each whole group but the first.
+    let width = |count: usize| count + (count - 1) / size;
+    let mut count = digits.len().max(1);
+    if width(count) < least {
+        count = count.max(least - least / (size + 1));
+        while width(count) < least {
+            count += 1;
+        }
+    }
+    let mut text = String::with_capacity(width(count));
+    let zeros = std::iter::repeat_n('0', count - digits.len());
+    for (i, digit) in zeros.chain(digits.chars()).enumerate() {
+        if i > 0 && (count - i).is_multiple_of(size) {
+            text.push(separator);
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(text: &str, kind: u8) -> Result<FormatSpec, FormatError> {
+        FormatSpec::parse(&text.chars().map(u32::from).collect::<Vec<_>>(), kind, b'>', "int")
+    }
+
+    fn float(text: &str, value: f64) -> String {
+        let locale = NumberLocale::default();
+        spec(text, 0).and_then(|s| s.format_float(value, &locale, "float")).unwrap().into_string().unwrap()
+    }
+
+    #[test]
+    fn numbers_are_grouped_padded_and_rounded() {
+        assert_eq!(float("020,.6_f", 12345.678912), "0,000,012,345.678_912");
+        assert_eq!(float("z.2f", -1e-10), "0.00");
+        assert_eq!(float("", 1e16), "1e+16");
+        assert_eq!(float(".3", 123.0), "1.23e+02");
+        assert_eq!(float(".2f", 2.675), "2.67");
+        let int = |text: &str| {
+            let locale = NumberLocale::default();
+            spec(text, b'd').and_then(|s| s.format_int(IntValue::Small(-255), &locale, "int"))
+        };
+        assert_eq!(int("#012_x").unwrap().into_string().unwrap(), "-0x0000_00ff");
+        assert_eq!(int(",x"), Err(FormatError::Value("Cannot specify ',' with 'x'.".into())));
+        assert_eq!(int(&format!("0{},", isize::MAX)), Err(FormatError::Memory));
     }
 }

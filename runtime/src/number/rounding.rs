@@ -22,19 +22,27 @@ pub fn round_float(value: f64, ndigits: i64) -> Option<f64> {
     rounded.is_finite().then(|| rounded.copysign(value))
 }
 
+/// `value` × 10^`ndigits`, rounded half to even by its exact value, and the power of ten; `None`
+/// where doubles cannot tell. `value` is not negative.
+pub(super) fn scaled_digits(value: f64, ndigits: usize) -> Option<(f64, f64)> {
+    let power = *EXACT_POWERS.get(ndigits)?;
+    let scaled = value * power;
+    if scaled >= 4_503_599_627_370_496.0 {
+        return None;
+    }
+    // The product as a double and its exact error decide the direction. A fraction other than
+    // 1/2 is further from 1/2 than the error is long.
+    let error = value.mul_add(power, -scaled);
+    let floor = scaled.floor();
+    let fraction = scaled - floor;
+    let up = fraction > 0.5 || fraction == 0.5 && (error > 0.0 || error == 0.0 && floor % 2.0 == 1.0);
+    Some((if up { floor + 1.0 } else { floor }, power))
+}
+
 fn after_point(value: f64, ndigits: usize) -> f64 {
-    // value × 10^n as a double and the exact error of that product decide the direction; the
-    // quotient of two exact doubles is then the double nearest to the decimal.
-    if let Some(&power) = EXACT_POWERS.get(ndigits) {
-        let scaled = value * power;
-        if scaled < 4_503_599_627_370_496.0 {
-            let error = value.mul_add(power, -scaled);
-            let floor = scaled.floor();
-            let fraction = scaled - floor;
-            let up = fraction > 0.5
-                || fraction == 0.5 && (error > 0.0 || error == 0.0 && floor % 2.0 == 1.0);
-            return (if up { floor + 1.0 } else { floor }) / power;
-        }
+    // The quotient of two exact doubles is the double nearest to the decimal.
+    if let Some((digits, power)) = scaled_digits(value, ndigits) {
+        return digits / power;
     }
     format!("{value:.ndigits$}").parse().unwrap_or(value)
 }

@@ -65,6 +65,15 @@ impl Buffer {
         }
     }
 
+    /// Makes room for more; false where memory does not suffice.
+    pub fn try_reserve(&mut self, more: usize) -> bool {
+        match self {
+            Buffer::One(units) => units.try_reserve(more).is_ok(),
+            Buffer::Two(units) => units.try_reserve(more).is_ok(),
+            Buffer::Four(units) => units.try_reserve(more).is_ok(),
+        }
+    }
+
     /// Appends a code point.
     #[inline]
     pub fn push(&mut self, code: u32) {

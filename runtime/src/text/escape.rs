@@ -57,8 +57,20 @@ fn repr_escaped<U: Unit>(text: &[U], ascii: bool) -> Buffer {
     let quote = u32::from(quote_of(has(b'\''), has(b'"')));
     let mut result = Buffer::with_capacity(text.len() + 2);
     result.push(quote);
-    for unit in text {
-        let code = unit.code();
+    // What needs no escape is appended in runs.
+    let plain = |u: &U| {
+        let code = u.code();
+        match code {
+            0x20..=0x7E => code != quote && code != 0x5C,
+            _ => code > 0x7F && !ascii && pyrt_unicode::is_printable(code),
+        }
+    };
+    let mut at = 0;
+    while let Some(rest) = text.get(at..) {
+        let run = rest.iter().position(|u| !plain(u)).unwrap_or(rest.len());
+        result.extend(&rest[..run]);
+        let Some(code) = rest.get(run).map(|u| u.code()) else { break };
+        at += run + 1;
         match code {
             0x09 => result.push_latin1(b"\\t"),
             0x0A => result.push_latin1(b"\\n"),
@@ -68,11 +80,7 @@ fn repr_escaped<U: Unit>(text: &[U], ascii: bool) -> Buffer {
                 result.push(0x5C);
                 result.push(code);
             }
-            0x20..=0x7E => result.push(code),
-            _ if ascii || !pyrt_unicode::is_printable(code) => {
-                push_hex_escape(code, |b| result.push(u32::from(b)));
-            }
-            _ => result.push(code),
+            _ => push_hex_escape(code, |b| result.push(u32::from(b))),
         }
     }
     result.push(quote);

@@ -1,7 +1,7 @@
 //! Padding and tabs.
 use super::Unit;
 
-/// `text.expandtabs(size)`; `None` where the result would not fit in memory sizes.
+/// `text.expandtabs(size)`; `None` where memory does not suffice.
 pub fn expandtabs<U: Unit>(text: &[U], size: usize) -> Option<Vec<U>> {
     let tab = U::from_code(9);
     let mut result = Vec::with_capacity(text.len());
@@ -19,8 +19,8 @@ pub fn expandtabs<U: Unit>(text: &[U], size: usize) -> Option<Vec<U>> {
         if has_tab && size > 0 {
             let fill = size - column % size;
             column = column.checked_add(fill)?;
-            let total = result.len().checked_add(fill).filter(|n| *n <= isize::MAX as usize / size_of::<U>())?;
-            result.resize(total, U::from_code(32));
+            result.try_reserve(fill).ok()?;
+            result.resize(result.len() + fill, U::from_code(32));
         }
     }
     Some(result)
@@ -33,19 +33,37 @@ pub fn center_fill(length: usize, width: usize) -> (usize, usize) {
     (left, free - left)
 }
 
+/// Memory does not suffice for a result.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OutOfMemory;
+
 /// `text.zfill(width)`: zeros behind a sign; `None` where nothing changes.
-pub fn zfill<U: Unit>(text: &[U], width: usize) -> Option<Vec<U>> {
-    let free = width.checked_sub(text.len()).filter(|n| *n > 0)?;
-    let sign = usize::from(matches!(text.first().map(|u| u.code()), Some(0x2B | 0x2D)));
-    let mut result = Vec::with_capacity(width);
-    result.extend_from_slice(text.get(..sign)?);
-    result.resize(sign + free, U::from_code(0x30));
-    result.extend_from_slice(text.get(sign..)?);
-    Some(result)
+pub fn zfill<U: Unit>(text: &[U], width: usize) -> Result<Option<Vec<U>>, OutOfMemory> {
+    let Some(free) = width.checked_sub(text.len()).filter(|n| *n > 0) else { return Ok(None) };
+    let (sign, digits) = text.split_at(usize::from(matches!(text.first().map(|u| u.code()), Some(0x2B | 0x2D))));
+    let mut result = Vec::new();
+    result.try_reserve_exact(width).map_err(|_| OutOfMemory)?;
+    result.extend_from_slice(sign);
+    result.resize(sign.len() + free, U::from_code(0x30));
+    result.extend_from_slice(digits);
+    Ok(Some(result))
 }
 
-/// `text * count`, by doubling; `None` on overflow.
+/// `text * count`, by doubling; `None` where memory does not suffice.
 pub fn repeat<U: Unit>(text: &[U], count: usize) -> Option<Vec<U>> {
-    text.len().checked_mul(count).filter(|n| *n <= isize::MAX as usize / size_of::<U>())?;
-    Some(text.repeat(count))
+    let total = text.len().checked_mul(count)?;
+    let mut result = Vec::new();
+    result.try_reserve_exact(total).ok()?;
+    if let [unit] = text {
+        result.resize(total, *unit);
+        return Some(result);
+    }
+    if total > 0 {
+        result.extend_from_slice(text);
+    }
+    while result.len() < total {
+        let part = result.len().min(total - result.len());
+        result.extend_from_within(..part);
+    }
+    Some(result)
 }

@@ -46,14 +46,31 @@ pub fn find_unit<U: Unit>(hay: &[U], unit: U) -> Option<usize> {
     if let Some(bytes) = U::as_bytes(hay) {
         return memchr::memchr(unit.code() as u8, bytes);
     }
-    let (chunks, rest) = hay.as_chunks::<16>();
+    find_wide_unit(hay, unit)
+}
+
+/// Looks for the lowest byte of the unit in memory; after some hits that were other units it
+/// compares units instead.
+fn find_wide_unit<U: Unit>(hay: &[U], unit: U) -> Option<usize> {
+    let byte = unit.code() as u8;
+    let memory = U::memory(hay);
+    let mut from = 0;
+    for _ in 0..4 {
+        let hit = from + memchr::memchr(byte, memory.get(from * size_of::<U>()..)?)? / size_of::<U>();
+        if hay.get(hit) == Some(&unit) {
+            return Some(hit);
+        }
+        from = hit + 1;
+    }
+    let rest = hay.get(from..)?;
+    let (chunks, tail) = rest.as_chunks::<32>();
     for (i, chunk) in chunks.iter().enumerate() {
         // No early exit inside: this compiles to vector compares.
         if chunk.iter().fold(false, |any, u| any | (*u == unit)) {
-            return chunk.iter().position(|u| *u == unit).map(|at| i * 16 + at);
+            return chunk.iter().position(|u| *u == unit).map(|at| from + i * 32 + at);
         }
     }
-    rest.iter().position(|u| *u == unit).map(|at| chunks.len() * 16 + at)
+    tail.iter().position(|u| *u == unit).map(|at| from + chunks.len() * 32 + at)
 }
 
 /// Last occurrence of a unit.
@@ -62,10 +79,10 @@ pub fn rfind_unit<U: Unit>(hay: &[U], unit: U) -> Option<usize> {
     if let Some(bytes) = U::as_bytes(hay) {
         return memchr::memrchr(unit.code() as u8, bytes);
     }
-    let (rest, chunks) = hay.as_rchunks::<16>();
+    let (rest, chunks) = hay.as_rchunks::<32>();
     for (i, chunk) in chunks.iter().enumerate().rev() {
         if chunk.iter().fold(false, |any, u| any | (*u == unit)) {
-            return chunk.iter().rposition(|u| *u == unit).map(|at| rest.len() + i * 16 + at);
+            return chunk.iter().rposition(|u| *u == unit).map(|at| rest.len() + i * 32 + at);
         }
     }
     rest.iter().rposition(|u| *u == unit)
@@ -308,4 +325,27 @@ pub fn replace<U: Unit>(text: &[U], old: &[U], new: &[U], limit: usize) -> Optio
     }
     result.extend_from_slice(text.get(copied..).unwrap_or(&[]));
     Some(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Repetitive texts, which lead to the two-way algorithm, against the definition.
+    #[test]
+    fn wide_search_agrees_with_the_definition() {
+        let mut seed = 7u32;
+        let mut random = |n: u32| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 16) % n
+        };
+        for _ in 0..2000 {
+            let unit = |bit: u32| 0x100 + u16::from(bit == 0);
+            let hay: Vec<u16> = (0..600).map(|_| unit(random(40))).collect();
+            let needle: Vec<u16> = (0..1 + random(40)).map(|_| unit(random(30))).collect();
+            let starts: Vec<usize> = (0..=hay.len() - needle.len()).filter(|at| hay[*at..].starts_with(&needle)).collect();
+            assert_eq!(find(&hay, &needle), starts.first().copied());
+            assert_eq!(rfind(&hay, &needle), starts.last().copied());
+        }
+    }
 }

@@ -10,6 +10,8 @@ pub trait Unit: Copy + Eq + Ord + Default + Send + Sync + 'static {
     fn from_code(code: u32) -> Self;
     /// The slice as bytes where a unit is a byte.
     fn as_bytes(units: &[Self]) -> Option<&[u8]>;
+    /// The memory of the slice.
+    fn memory(units: &[Self]) -> &[u8];
     /// The slice of one of three widths.
     fn as_units(units: &[Self]) -> Units<'_>;
     /// The buffer that holds these units.
@@ -31,6 +33,12 @@ macro_rules! unit {
             #[inline(always)]
             fn as_bytes($units: &[Self]) -> Option<&[u8]> {
                 $bytes
+            }
+            #[inline(always)]
+            fn memory(units: &[Self]) -> &[u8] {
+                // SAFETY: the units are integers without padding, the slice is `size_of_val` bytes
+                // long, and a byte needs no alignment.
+                unsafe { std::slice::from_raw_parts(units.as_ptr().cast(), size_of_val(units)) }
             }
             #[inline(always)]
             fn as_units(units: &[Self]) -> Units<'_> {

@@ -78,6 +78,7 @@ pub fn run() -> Result<(), String> {
     write(&out.join("normalization.rs"), &normalization_tables(&chars)?)?;
     let (source, blob) = name_tables(&chars, &read(&names2.join("NameAliases.txt"))?, &read(&extra.join("NamedSequences.txt"))?)?;
     write(&out.join("names.rs"), &source)?;
+    write(&out.join("version_3_2.rs"), &version_3_2(&read(&extra.join("Unicode32.txt"))?)?)?;
     std::fs::write(out.join("names.bin"), blob).map_err(|e| e.to_string())
 }
 
@@ -533,6 +534,37 @@ fn name_tables(chars: &[Character], aliases: &str, sequences: &str) -> Result<(S
     writeln!(source, "pub(crate) const NAMED: usize = {named};").unwrap();
     writeln!(source, "pub(crate) const FIRST_LEAD: usize = {first_lead};").unwrap();
     Ok((source, blob))
+}
+
+/// The differences of Unicode 3.2.0.
+fn version_3_2(text: &str) -> Result<String, String> {
+    let (mut absent, mut changes, mut decompositions) = (Vec::new(), Vec::new(), Vec::new());
+    for line in text.lines() {
+        let f: Vec<&str> = line.split(';').collect();
+        let option = |s: &str| if s == "-" { "None".to_owned() } else { format!("Some({s})") };
+        match f.as_slice() {
+            ["A", first, last] => absent.push(format!("({:#x}, {:#x})", hex(first)?, hex(last)?)),
+            ["C", code, category, bidi, mirrored, width, decimal, numeric] => {
+                let numeric = if numeric.contains(['.', 'e', '-']) { (*numeric).to_owned() } else { format!("{numeric}.0") };
+                changes.push(format!(
+                    "({:#x}, {category:?}, {bidi:?}, {}, {width:?}, {}, {})",
+                    hex(code)?, *mirrored == "1", option(decimal), option(&numeric),
+                ));
+            }
+            ["N", code, other] => decompositions.push(format!("({:#x}, {:#x})", hex(code)?, hex(other)?)),
+            _ => {}
+        }
+    }
+    let mut out = String::from("use crate::version_3_2::Change;\n\n");
+    let mut list = |name: &str, kind: &str, items: &[String], width: usize| {
+        writeln!(out, "pub(crate) static {name}: [{kind}; {}] = [", items.len()).unwrap();
+        items.chunks(width).for_each(|chunk| writeln!(out, "    {},", chunk.join(", ")).unwrap());
+        out.push_str("];\n");
+    };
+    list("ABSENT", "(u32, u32)", &absent, 5);
+    list("CHANGES", "Change", &changes, 1);
+    list("DECOMPOSITIONS", "(u32, u32)", &decompositions, 5);
+    Ok(out)
 }
 
 // ORDER name_hash: also in unicode/src/names.rs

@@ -117,3 +117,19 @@ impl MersenneTwister {
         (index <= WORDS).then_some(MersenneTwister { state, index })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::MersenneTwister;
+
+    #[test]
+    fn agrees_with_random_random() {
+        let seed = 12_345_678_901_234_567_890u64;
+        let mut generator = MersenneTwister::from_key(&[seed as u32, (seed >> 32) as u32]);
+        assert_eq!(generator.next_bits(32), [2_199_100_970]);
+        let words = generator.next_bits(70);
+        let value = words.iter().rev().fold(0u128, |value, word| value << 32 | u128::from(*word));
+        assert_eq!(value, 644_379_460_621_599_757_127);
+        assert_eq!(generator.next_f64().to_bits(), 0x3FE4_8DD2_21CA_4920);
+    }
+}

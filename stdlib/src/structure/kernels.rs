@@ -297,3 +297,27 @@ pub fn half_to_f64(half: u16) -> f64 {
         _ => f64::from_bits(sign | (u64::from(exponent) + 1023 - 15) << 52 | fraction << 42),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layouts_align_and_values_survive() {
+        let layout = parse(b"b h3sqe").unwrap();
+        let offsets: Vec<usize> = layout.fields.iter().map(|f| f.offset).collect();
+        assert_eq!((offsets, layout.size, layout.values), (vec![0, 2, 4, 8, 16], 18, 5));
+        assert_eq!(parse(b"<n"), Err("bad char in struct format"));
+        assert_eq!(parse(b"3"), Err("repeat count given without format specifier"));
+        let field = parse(b">i").unwrap().fields[0];
+        let mut bytes = [0; 4];
+        pack(&field, PackValue::Int(-2), &mut bytes).unwrap();
+        assert_eq!((bytes, unpack(&field, &bytes)), ([255, 255, 255, 254], Unpacked::Signed(-2)));
+        let range = "'i' format requires -2147483648 <= number <= 2147483647".to_owned();
+        assert_eq!(pack(&field, PackValue::Int(1 << 31), &mut bytes), Err(PackError::Range(range)));
+        for half in 0..0x7C00 {
+            assert_eq!(half_from_f64(half_to_f64(half)), Some(half));
+        }
+        assert_eq!((half_from_f64(65519.0), half_from_f64(65520.0)), (Some(0x7BFF), None));
+    }
+}

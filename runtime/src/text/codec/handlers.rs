@@ -91,6 +91,14 @@ pub fn decode(handler: Handler, input: &[u8], fault: Fault, form: Option<Surroga
     }
 }
 
+/// The bytes that the code points of a range were smuggled in as; `None` unless all of them were.
+/// This is `surrogateescape` as a function, which codecs without a fast path of their own call
+/// (charmap); others take a part of the range at a time, see [`encode`].
+pub fn escaped_bytes(text: Units, fault: Fault) -> Option<Vec<u8>> {
+    let byte = |at| text.get(at).filter(|code| (0xDC80..=0xDCFF).contains(code)).map(|code| (code - 0xDC00) as u8);
+    (fault.start..fault.end).map(byte).collect()
+}
+
 /// What a handler puts in the place of characters that cannot be encoded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Replacement {

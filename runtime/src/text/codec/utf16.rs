@@ -1,6 +1,6 @@
 //! UTF-16.
 use super::{ByteOrder, Decoded, Fault, is_surrogate};
-use crate::text::{Buffer, Units};
+use crate::text::{Buffer, Unit, Units};
 
 /// The byte order that a mark at the start of the input gives.
 pub fn detect(input: &[u8]) -> Option<ByteOrder> {
@@ -22,12 +22,23 @@ pub fn decode(input: &[u8], at: usize, order: ByteOrder, is_final: bool, out: &m
     out.reserve(rest.len() / 2);
     let (mut units, tail) = rest.as_chunks::<2>();
     let end = input.len();
-    while let [pair, more @ ..] = units {
+    let mut block = [0u16; 256];
+    loop {
+        // Blocks without surrogates are converted and appended as a whole.
+        let pairs = &units[..units.len().min(block.len())];
+        let slots = &mut block[..pairs.len()];
+        slots.iter_mut().zip(pairs).for_each(|(slot, pair)| *slot = unit(*pair));
+        let plain = if slots.iter().fold(false, |any, u| any | (u & 0xF800 == 0xD800)) {
+            slots.iter().position(|u| is_surrogate(u32::from(*u))).unwrap_or(0)
+        } else {
+            slots.len()
+        };
+        out.extend(&slots[..plain]);
+        at += 2 * plain;
+        units = &units[plain..];
+        let [pair, more @ ..] = units else { break };
         let code = u32::from(unit(*pair));
         if !is_surrogate(code) {
-            out.push(code);
-            at += 2;
-            units = more;
             continue;
         }
         if code >= 0xDC00 {
@@ -51,25 +62,36 @@ pub fn decode(input: &[u8], at: usize, order: ByteOrder, is_final: bool, out: &m
 
 /// Encodes from `at` on, without a mark; stops at a surrogate.
 pub fn encode(text: Units, at: usize, order: ByteOrder, out: &mut Vec<u8>) -> Option<Fault> {
-    let mut put = |unit: u16| {
-        out.extend_from_slice(&match order {
-            ByteOrder::Little => unit.to_le_bytes(),
-            ByteOrder::Big => unit.to_be_bytes(),
-        });
+    crate::with_units!(text, units => encode_units(units, at, order, out))
+}
+
+fn encode_units<U: Unit>(units: &[U], at: usize, order: ByteOrder, out: &mut Vec<u8>) -> Option<Fault> {
+    let bytes = |unit: u16| match order {
+        ByteOrder::Little => unit.to_le_bytes(),
+        ByteOrder::Big => unit.to_be_bytes(),
     };
-    crate::with_units!(text, units => {
-        for (i, unit) in units.iter().enumerate().skip(at) {
-            let code = crate::text::Unit::code(*unit);
-            if is_surrogate(code) {
-                return Some(Fault::new(i, i + 1, "surrogates not allowed"));
-            }
-            if code < 0x1_0000 {
-                put(code as u16);
-            } else {
-                put((0xD7C0 + (code >> 10)) as u16);
-                put((0xDC00 | code & 0x3FF) as u16);
-            }
+    let mut done = at;
+    while let Some(rest) = units.get(done..).filter(|rest| !rest.is_empty()) {
+        // Blocks of single units are written as a whole.
+        let block = &rest[..rest.len().min(256)];
+        let single = |u: &U| u.code() < 0x1_0000 && !is_surrogate(u.code());
+        let plain = if block.iter().fold(true, |all, u| all & single(u)) {
+            block.len()
+        } else {
+            block.iter().position(|u| !single(u)).unwrap_or(0)
+        };
+        let start = out.len();
+        out.resize(start + 2 * plain, 0);
+        let (pairs, _) = out[start..].as_chunks_mut::<2>();
+        pairs.iter_mut().zip(block).for_each(|(pair, unit)| *pair = bytes(unit.code() as u16));
+        done += plain;
+        let Some(code) = block.get(plain).map(|u| u.code()) else { continue };
+        if is_surrogate(code) {
+            return Some(Fault::new(done, done + 1, "surrogates not allowed"));
         }
-    });
+        out.extend_from_slice(&bytes((0xD7C0 + (code >> 10)) as u16));
+        out.extend_from_slice(&bytes((0xDC00 | code & 0x3FF) as u16));
+        done += 1;
+    }
     None
 }

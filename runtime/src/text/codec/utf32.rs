@@ -17,19 +17,27 @@ pub fn decode(input: &[u8], at: usize, order: ByteOrder, is_final: bool, out: &m
     let mut at = at;
     let (units, tail) = rest.as_chunks::<4>();
     out.reserve(units.len());
-    for quad in units {
-        let code = match order {
-            ByteOrder::Little => u32::from_le_bytes(*quad),
-            ByteOrder::Big => u32::from_be_bytes(*quad),
-        };
-        if is_surrogate(code) {
-            return Decoded::fault(at, at + 4, "code point in surrogate code point range(0xd800, 0xe000)");
+    let mut block = [0u32; 256];
+    for quads in units.chunks(block.len()) {
+        let slots = &mut block[..quads.len()];
+        slots.iter_mut().zip(quads).for_each(|(slot, quad)| {
+            *slot = match order {
+                ByteOrder::Little => u32::from_le_bytes(*quad),
+                ByteOrder::Big => u32::from_be_bytes(*quad),
+            }
+        });
+        let bad = slots.iter().position(|code| is_surrogate(*code) || *code > 0x10_FFFF);
+        let good = bad.unwrap_or(slots.len());
+        out.extend(&slots[..good]);
+        at += 4 * good;
+        if let Some(bad) = bad {
+            let reason = if is_surrogate(slots[bad]) {
+                "code point in surrogate code point range(0xd800, 0xe000)"
+            } else {
+                "code point not in range(0x110000)"
+            };
+            return Decoded::fault(at, at + 4, reason);
         }
-        if code > 0x10_FFFF {
-            return Decoded::fault(at, at + 4, "code point not in range(0x110000)");
-        }
-        out.push(code);
-        at += 4;
     }
     if is_final && !tail.is_empty() {
         return Decoded::fault(at, input.len(), "truncated data");
