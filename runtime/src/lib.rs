@@ -10,6 +10,7 @@ pub mod names;
 pub mod number;
 pub mod object;
 pub mod protocol;
+pub mod sorting;
 pub mod sync;
 pub mod text;
 pub mod threads;
