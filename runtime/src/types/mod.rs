@@ -6,6 +6,7 @@ pub mod builtin_function;
 pub mod builtin_types;
 pub mod bytearray;
 pub mod bytes;
+pub mod bytes_methods;
 pub mod cell;
 pub mod class;
 pub mod class_creation;
