@@ -89,7 +89,6 @@ impl<'a> Parser<'a, '_> {
         }
         if has_fields {
             let values = self.merge_constants(&pieces);
-            self.check_version(6, "Format strings are")?;
             return Ok(self.node(ExprKind::JoinedStr { values }, start));
         }
         Ok(self.joined(&pieces))
@@ -225,6 +224,9 @@ impl<'a> Parser<'a, '_> {
                 }
                 T::FStringEnd | T::TStringEnd => {
                     let end = self.take();
+                    if is_template {
+                        self.check_version(14, "t-strings are")?;
+                    }
                     for (index, token) in texts {
                         let text = self.middle(token, is_raw, end)?;
                         if let Some(piece) = pieces.get_mut(index) {

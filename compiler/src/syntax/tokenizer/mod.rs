@@ -204,6 +204,12 @@ impl<'s> Tokenizer<'s> {
         !self.modes.is_empty()
     }
 
+    /// The text that CPython's buffer would hold: more than a line inside tokens and f-strings.
+    pub fn buffer(&self) -> &'s [u8] {
+        let start = self.modes.first().map_or(self.buffer_start, |mode| mode.line_start());
+        self.source.get(start..self.line_end).unwrap_or(b"")
+    }
+
     /// Bytes from the start of the buffer that CPython would have kept to the position.
     pub fn offset_in_buffer(&self) -> usize {
         self.pos - self.buffer_start
@@ -394,14 +400,10 @@ impl<'s> Tokenizer<'s> {
                 {
                     return Err(self.fail(format!("{}-string: unmatched '{}'", mode.letter(), c as char)));
                 }
-                let mut message = format!(
-                    "closing parenthesis '{}' does not match opening parenthesis '{}'",
-                    c as char, open.bracket as char
-                );
-                if open.line != self.line {
-                    message.push_str(&format!(" on line {}", open.line));
+                if !self.options.extra_tokens {
+                    let message = self.mismatch(c, open);
+                    return Err(self.fail(message));
                 }
-                return Err(self.fail(message));
             }
         }
         if let Some(mode) = self.modes.last_mut() {
@@ -418,6 +420,17 @@ impl<'s> Tokenizer<'s> {
             }
         }
         Ok(())
+    }
+
+    fn mismatch(&self, c: u8, open: OpenBracket) -> String {
+        let mut message = format!(
+            "closing parenthesis '{}' does not match opening parenthesis '{}'",
+            c as char, open.bracket as char
+        );
+        if open.line != self.line {
+            message.push_str(&format!(" on line {}", open.line));
+        }
+        message
     }
 
     fn name_or_string(&mut self, start: usize, first: u8) -> Result<Token, Stopped> {
