@@ -106,7 +106,7 @@ impl<'s> TokenIter<'s> {
         let text = String::from_utf8_lossy(tokenizer.current_line()).into_owned();
         let at_end = tokenizer.state() == State::EndOfSource;
         let buffer = tokenizer.buffer();
-        let col = match (at_end, tokenizer.is_in_interpolated()) {
+        let col = match (at_end, tokenizer.is_in_token()) {
             (true, false) => 0,
             (true, true) => buffer.len() as u32,
             (false, _) => String::from_utf8_lossy(buffer).chars().count() as u32,

@@ -176,8 +176,8 @@ fn parse(source: Source, mode: &str, hooks: ParseOptions) -> Result<String, Synt
     }
     let arena = bumpalo::Bump::new();
     let parsed = match source {
-        Source::Bytes(bytes) => syntax::parse_bytes(&arena, bytes, "<source>", options),
-        Source::Text(text) => syntax::parse(&arena, text, "<source>", options),
+        Source::Bytes(bytes) => syntax::parse_bytes(&arena, bytes, options),
+        Source::Text(text) => syntax::parse(&arena, text, options),
     }?;
     let mut text = syntax::dump(&parsed.module, true, None);
     for warning in &parsed.warnings {
@@ -301,7 +301,7 @@ fn measure(subjects: &[Subject]) -> std::io::Result<bool> {
         let start = Instant::now();
         let names = |_: &str| Some(63);
         let options = ParseOptions { character_by_name: Some(&names), ..ParseOptions::default() };
-        if syntax::parse_bytes(&arena, &source, "<source>", options).is_ok() {
+        if syntax::parse_bytes(&arena, &source, options).is_ok() {
             time += start.elapsed();
             bytes += source.len();
         }

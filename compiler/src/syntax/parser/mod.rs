@@ -58,6 +58,8 @@ pub struct ParseOptions<'o> {
     /// `sys.get_int_max_str_digits()`, 0 for no limit.
     pub int_max_str_digits: usize,
     pub character_by_name: CharacterByName<'o>,
+    /// The file that the bytes come from, for the message about bytes that are not UTF-8.
+    pub file: Option<&'o str>,
     /// Decodes sources in encodings other than UTF-8, Latin-1 and ASCII (for [`parse_bytes`]).
     pub decode: Option<DecodeHook<'o>>,
 }
@@ -74,6 +76,7 @@ impl Default for ParseOptions<'_> {
             stack_bytes: 1 << 20,
             int_max_str_digits: 4300,
             character_by_name: None,
+            file: None,
             decode: None,
         }
     }
@@ -87,10 +90,13 @@ pub struct Parsed<'a> {
 }
 
 /// Parses a source. The tree lives in `arena` and borrows nothing else.
+///
+/// # Errors
+/// What CPython raises: `SyntaxError` and its subclasses, or [`SyntaxErrorKind::TooNested`] when
+/// [`ParseOptions::stack_bytes`] do not suffice. The caller adds the file name.
 pub fn parse<'a>(
     arena: &'a Bump,
     source: &str,
-    _filename: &str,
     options: ParseOptions,
 ) -> Result<Parsed<'a>, SyntaxError> {
     let plain_error = |kind, message: &str| SyntaxError {
@@ -140,11 +146,10 @@ pub fn parse<'a>(
 pub fn parse_bytes<'a>(
     arena: &'a Bump,
     bytes: &[u8],
-    filename: &str,
     options: ParseOptions,
 ) -> Result<Parsed<'a>, SyntaxError> {
-    let text = source::decode(bytes, options.decode)?;
-    parse(arena, &text, filename, options)
+    let text = source::decode(bytes, options.decode, options.file)?;
+    parse(arena, &text, options)
 }
 
 pub(super) use statements::augmented_operator;

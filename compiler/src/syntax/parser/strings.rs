@@ -175,9 +175,9 @@ impl<'a> Parser<'a, '_> {
             is_syntax_warning: self.options.feature_version >= 12,
             message: invalid.message,
             line: token.line + lines,
-            col: token.col.wrapping_add(1),
+            col: self.stream.chars_before(token.start, token.col) + 1,
             end_line: token.end_line,
-            end_col: token.end_col.wrapping_add(1),
+            end_col: self.stream.chars_before(token.end, token.end_col) + 1,
         });
     }
 

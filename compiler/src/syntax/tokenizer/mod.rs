@@ -199,6 +199,11 @@ impl<'s> Tokenizer<'s> {
         self.source.get(self.line_start..self.line_end).unwrap_or(b"")
     }
 
+    /// Whether the current token, or the f-string around it, has begun.
+    pub fn is_in_token(&self) -> bool {
+        self.token_start.is_some() || self.is_in_interpolated()
+    }
+
     /// Whether an f-string or t-string is open.
     pub fn is_in_interpolated(&self) -> bool {
         !self.modes.is_empty()
