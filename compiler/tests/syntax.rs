@@ -69,3 +69,12 @@ fn tokens_with_comments() {
     ];
     assert_eq!(tokens, expected);
 }
+
+#[test]
+fn dump_with_indentation() {
+    let arena = bumpalo::Bump::new();
+    let parsed = syntax::parse(&arena, "def f(a, *b): return\nx = []\n", ParseOptions::default());
+    let text = parsed.map(|parsed| syntax::dump(&parsed.module, false, Some(1))).unwrap_or_default();
+    let expected = "Module(\n body=[\n  FunctionDef(\n   name='f',\n   args=arguments(\n    args=[\n     arg(arg='a')],\n    vararg=arg(arg='b')),\n   body=[\n    Return()]),\n  Assign(\n   targets=[\n    Name(id='x', ctx=Store())],\n   value=List(ctx=Load()))])";
+    assert_eq!(text, expected);
+}

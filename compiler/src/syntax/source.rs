@@ -52,7 +52,9 @@ pub(super) fn line(source: &str, number: u32) -> Option<&str> {
 }
 
 /// Finds the encoding that a source declares (PEP 263) and decodes it.
-pub(super) fn decode(bytes: &[u8], hook: Option<DecodeHook>, file: Option<&str>) -> Result<String, SyntaxError> {
+///
+/// `file` is named in the message about bytes that are not UTF-8.
+pub fn decode(bytes: &[u8], hook: Option<DecodeHook>, file: Option<&str>) -> Result<String, SyntaxError> {
     let (has_mark, body) = match bytes.strip_prefix(b"\xef\xbb\xbf") {
         Some(rest) => (true, rest),
         None => (false, bytes),

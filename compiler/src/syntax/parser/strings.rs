@@ -167,7 +167,7 @@ impl<'a> Parser<'a, '_> {
     /// Warns of an escape in the text of a token; in f-strings `token` is the one that ends the string.
     #[cold]
     fn warn_of_escape(&mut self, invalid: InvalidEscape, token: Token, text: &str) {
-        if !self.stream.tokenizer.report_warnings || (token.kind != T::String && invalid.is_brace) {
+        if self.keeps_quiet || (token.kind != T::String && invalid.is_brace) {
             return;
         }
         let lines = text.bytes().take(invalid.offset).filter(|&c| c == b'\n').count() as u32;

@@ -106,7 +106,6 @@ pub struct Tokenizer<'s> {
     error: Option<SyntaxError>,
     options: TokenizerOptions,
     pub warnings: Vec<CompileWarning>,
-    pub report_warnings: bool,
 }
 
 /// Marks that `state` or `error` of the tokenizer says what went wrong.
@@ -158,7 +157,6 @@ impl<'s> Tokenizer<'s> {
             error: None,
             options,
             warnings: Vec::new(),
-            report_warnings: true,
         }
     }
 
@@ -678,17 +676,15 @@ impl<'s> Tokenizer<'s> {
     }
 
     fn warn(&mut self, message: String) {
-        if self.report_warnings {
-            let col = self.chars_in_line(self.pos);
-            self.warnings.push(CompileWarning {
-                is_syntax_warning: true,
-                message,
-                line: self.line,
-                col,
-                end_line: self.line,
-                end_col: col,
-            });
-        }
+        let col = self.chars_in_line(self.pos);
+        self.warnings.push(CompileWarning {
+            is_syntax_warning: true,
+            message,
+            line: self.line,
+            col,
+            end_line: self.line,
+            end_col: col,
+        });
     }
 }
 
