@@ -157,7 +157,7 @@ impl<'a> Compiler<'a, '_> {
         if is_loop {
             depth += 1;
             self.place(start);
-            self.jump(location, Op::FOR_ITER, anchor);
+            self.jump(generator.iter.span.into(), Op::FOR_ITER, anchor);
         }
         let place = self.loop_body(location, generators, generator, index, depth, output, if_cleanup)?;
         self.place(if_cleanup);

@@ -106,7 +106,7 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for entry in entries {
         if entry.is_dir() {
             collect(&entry, files)?;
-        } else if entry.extension().is_some_and(|extension| extension == "py") {
+        } else if entry.is_file() && entry.extension().is_some_and(|extension| extension == "py") {
             files.push(entry);
         }
     }
@@ -246,6 +246,7 @@ fn shape(constant: &Const) -> String {
             format!("{{{}}}", items.join(", "))
         }
         Const::Slice(parts) => format!("slice{:?}", shapes(&parts[..])),
+        Const::Str(text) => format!("{:?}", String::from_utf8_lossy(text)),
         other => format!("{other:?}"),
     }
 }

@@ -149,7 +149,7 @@ fn optimize_block(graph: &mut Graph, index: BlockIndex, consts: &mut ConstTable)
             _ => None,
         };
         if let (Some(opcode), Some(target)) = (threaded, target) {
-            if thread_jump(&mut graph.blocks[index].instructions, at, target, opcode) {
+            if thread_jump(&mut graph.blocks[index], at, target, opcode) {
                 continue;
             }
         } else {
@@ -160,12 +160,12 @@ fn optimize_block(graph: &mut Graph, index: BlockIndex, consts: &mut ConstTable)
 }
 
 /// Leaves a NOP for the line and appends a jump to where the target jumps.
-fn thread_jump(code: &mut Vec<Instruction>, at: usize, target: Instruction, opcode: Op) -> bool {
-    if code[at].target == target.target {
+fn thread_jump(block: &mut Block, at: usize, target: Instruction, opcode: Op) -> bool {
+    if block.instructions[at].target == target.target {
         return false;
     }
-    code[at].set_nop();
-    code.push(Instruction { opcode, arg: 0, location: target.location, target: target.target, except: target.except });
+    block.instructions[at].set_nop();
+    block.push_new(Instruction { opcode, arg: 0, location: target.location, target: target.target, except: None });
     true
 }
 
