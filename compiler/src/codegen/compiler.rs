@@ -94,7 +94,10 @@ impl<'a, 'w> Compiler<'a, 'w> {
         self.op_i(start, Op::RESUME, resume::AT_FUNC_START);
         self.op(start, Op::ANNOTATIONS_PLACEHOLDER);
         if self.block().has_conditional_annotations {
-            let place = Location::start_of_line(1);
+            let place = match module {
+                Mod::Module { body, .. } | Mod::Interactive { body } => module_start(body),
+                Mod::Expression { .. } | Mod::FunctionType { .. } => Location::start_of_line(1),
+            };
             self.op_i(place, Op::BUILD_SET, 0);
             let name = self.unit.names.add("__conditional_annotations__");
             self.op_i(place, Op::STORE_NAME, name);

@@ -57,7 +57,7 @@ impl<'a> Compiler<'a, '_> {
                 let next = self.label();
                 self.jump_if(location, test, next, false)?;
                 self.expression(body)?;
-                self.jump(Location::NONE, Op::JUMP, end);
+                self.jump(Location::NONE, Op::JUMP_NO_INTERRUPT, end);
                 self.place(next);
                 self.expression(orelse)?;
                 self.place(end);
@@ -205,7 +205,7 @@ impl<'a> Compiler<'a, '_> {
         self.expression(last)?;
         self.compare_op(location, *last_op);
         let end = self.label();
-        self.jump(Location::NONE, Op::JUMP, end);
+        self.jump(Location::NONE, Op::JUMP_NO_INTERRUPT, end);
         self.place(cleanup);
         self.op_i(location, Op::SWAP, 2);
         self.op(location, Op::POP_TOP);
@@ -240,7 +240,7 @@ impl<'a> Compiler<'a, '_> {
                 let next2 = self.label();
                 self.jump_if(location, test, next2, false)?;
                 self.jump_if(location, body, next, condition)?;
-                self.jump(Location::NONE, Op::JUMP, end);
+                self.jump(Location::NONE, Op::JUMP_NO_INTERRUPT, end);
                 self.place(next2);
                 self.jump_if(location, orelse, next, condition)?;
                 self.place(end);
@@ -267,11 +267,11 @@ impl<'a> Compiler<'a, '_> {
                 self.op(place, Op::TO_BOOL);
                 self.jump(place, opcode, next);
                 let end = self.label();
-                self.jump(Location::NONE, Op::JUMP, end);
+                self.jump(Location::NONE, Op::JUMP_NO_INTERRUPT, end);
                 self.place(cleanup);
                 self.op(place, Op::POP_TOP);
                 if !condition {
-                    self.jump(Location::NONE, Op::JUMP, next);
+                    self.jump(Location::NONE, Op::JUMP_NO_INTERRUPT, next);
                 }
                 self.place(end);
                 return Ok(());

@@ -149,7 +149,7 @@ impl<'a> Compiler<'a, '_> {
         self.jump_if(location, test, next, false)?;
         self.statements(body)?;
         if !orelse.is_empty() {
-            self.jump(Location::NONE, Op::JUMP, end);
+            self.jump(Location::NONE, Op::JUMP_NO_INTERRUPT, end);
             self.place(next);
             self.statements(orelse)?;
         }
@@ -299,7 +299,6 @@ pub(super) fn attribute_location(mut location: Location, node: &Expr<'_>, attr: 
         let end_col = node.span.end_col as i32;
         if length <= end_col {
             location.col = end_col - length;
-            location.end_col = end_col;
         } else {
             // Only in trees that were not parsed from text.
             location.col = -1;

@@ -229,7 +229,6 @@ pub(super) fn optimize(unit: &mut Unit<'_>, flags: CodeFlags) -> Result<Optimize
     peephole::optimize_constant_loads(&mut graph, &mut unit.consts);
     peephole::optimize_blocks(&mut graph, &mut unit.consts);
     blocks::remove_redundant_nops_and_pairs(&mut graph);
-    blocks::inline_small_or_lineless_blocks(&mut graph);
     blocks::remove_unreachable(&mut graph);
     blocks::remove_redundant_nops_and_jumps(&mut graph);
 
