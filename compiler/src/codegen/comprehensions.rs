@@ -259,10 +259,10 @@ impl<'a> Compiler<'a, '_> {
         for (name, symbol) in symbols {
             let is_bound =
                 symbol.flags.contains(SymbolFlags::LOCAL) && !symbol.flags.contains(SymbolFlags::NONLOCAL);
-            if !is_bound && !in_class {
+            if symbol.flags.contains(SymbolFlags::PARAM) {
                 continue;
             }
-            if !self.is_function_like() && self.unit.fast_hidden.get(name) != Some(&true) {
+            if (is_bound || in_class) && !self.is_function_like() && self.unit.fast_hidden.get(name) != Some(&true) {
                 self.unit.fast_hidden.insert(name, true);
                 inlined.fast_hidden.push(name);
             }

@@ -18,6 +18,11 @@ impl ConstTable {
     /// The index of the constant, added if it is new.
     pub(crate) fn add(&mut self, constant: Const) -> u32 {
         let key = key_of(&constant);
+        if is_nan(&constant) {
+            // Not equal to itself.
+            self.items.push(constant);
+            return self.items.len() as u32 - 1;
+        }
         if let Some(&index) = self.index.get(&key) {
             return index;
         }
@@ -29,6 +34,14 @@ impl ConstTable {
 
     pub(crate) fn get(&self, index: u32) -> Option<&Const> {
         self.items.get(index as usize)
+    }
+}
+
+fn is_nan(constant: &Const) -> bool {
+    match constant {
+        Const::Float(value) => value.is_nan(),
+        Const::Complex(real, imaginary) => real.is_nan() || imaginary.is_nan(),
+        _ => false,
     }
 }
 

@@ -215,11 +215,13 @@ fn rewrite(code: &mut [Instruction], at: usize, consts: &mut ConstTable) {
             code[at + 1].set_nop();
         }
         Op::UNARY_NOT | Op::UNARY_INVERT | Op::UNARY_NEGATIVE => fold_unary(code, at, consts),
+        Op::LIST_APPEND | Op::SET_ADD if matches!(next, Op::GET_ITER | Op::CONTAINS_OP) => {
+            let build = if opcode == Op::LIST_APPEND { Op::BUILD_LIST } else { Op::BUILD_SET };
+            fold_built_constants(code, at, at + 1, build, consts);
+        }
         Op::CALL_INTRINSIC_1 if arg == Intrinsic1::ListToTuple as u32 => {
-            if next == Op::GET_ITER {
+            if !fold_built_constants(code, at, at, Op::BUILD_LIST, consts) && next == Op::GET_ITER {
                 code[at].set_nop();
-            } else {
-                fold_list_to_tuple(code, at, consts);
             }
         }
         Op::CALL_INTRINSIC_1 if arg == Intrinsic1::UnaryPositive as u32 => fold_unary(code, at, consts),
@@ -316,31 +318,34 @@ fn distinct(items: Vec<Const>) -> Vec<Const> {
     kept
 }
 
-/// A list that was built constant by constant and made a tuple.
-fn fold_list_to_tuple(code: &mut [Instruction], at: usize, consts: &mut ConstTable) {
+/// A collection that was built constant by constant before `end` and is only read: one constant, loaded at `at`.
+fn fold_built_constants(code: &mut [Instruction], at: usize, end: usize, build: Op, consts: &mut ConstTable) -> bool {
     let mut loads = Vec::new();
     let mut expect_append = true;
-    for position in (0..at).rev() {
+    for position in (0..end).rev() {
         let Instruction { opcode, arg, .. } = code[position];
         match opcode {
             Op::NOP => continue,
-            Op::BUILD_LIST if arg == 0 => {
+            _ if opcode == build && arg == 0 => {
                 if !expect_append {
-                    return;
+                    return false;
                 }
                 loads.reverse();
-                let Some(items) = constants_at(code, &loads, consts) else { return };
+                let Some(items) = constants_at(code, &loads, consts) else { return false };
                 let used: Vec<usize> = (position..at).filter(|&at| code[at].opcode != Op::NOP).collect();
                 remove(code, &used);
-                make_load(&mut code[at], Const::Tuple(items), consts);
-                return;
+                let is_set = build == Op::BUILD_SET;
+                let constant = if is_set { Const::FrozenSet(distinct(items)) } else { Const::Tuple(items) };
+                make_load(&mut code[at], constant, consts);
+                return true;
             }
-            Op::LIST_APPEND if expect_append && arg == 1 => {}
+            Op::LIST_APPEND | Op::SET_ADD if expect_append && arg == 1 => {}
             opcode if !expect_append && loads_constant(opcode) => loads.push(position),
-            _ => return,
+            _ => return false,
         }
         expect_append = !expect_append;
     }
+    false
 }
 
 fn fold_unary(code: &mut [Instruction], at: usize, consts: &mut ConstTable) {
