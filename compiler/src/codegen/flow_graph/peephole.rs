@@ -65,7 +65,10 @@ fn optimize_constant_loads_of(block: &mut Block, consts: &mut ConstTable) {
             Op::POP_JUMP_IF_FALSE | Op::POP_JUMP_IF_TRUE | Op::JUMP_IF_FALSE | Op::JUMP_IF_TRUE => {
                 let Some(constant) = constant_of(opcode, arg, consts) else { continue };
                 let jumps_if = matches!(next, Op::POP_JUMP_IF_TRUE | Op::JUMP_IF_TRUE);
-                code[at].set_nop();
+                // JUMP_IF_* keep the value, for the POP_TOP that follows or for the target.
+                if matches!(next, Op::POP_JUMP_IF_FALSE | Op::POP_JUMP_IF_TRUE) {
+                    code[at].set_nop();
+                }
                 if folding::truth(&constant) == jumps_if {
                     code[at + 1].opcode = Op::JUMP;
                 } else {
@@ -332,7 +335,8 @@ fn fold_built_constants(code: &mut [Instruction], at: usize, end: usize, build: 
                 }
                 loads.reverse();
                 let Some(items) = constants_at(code, &loads, consts) else { return false };
-                let used: Vec<usize> = (position..at).filter(|&at| code[at].opcode != Op::NOP).collect();
+                // An append that becomes the load loses its place, the conversion to a tuple keeps it.
+                let used: Vec<usize> = (position..end).filter(|&at| code[at].opcode != Op::NOP).collect();
                 remove(code, &used);
                 let is_set = build == Op::BUILD_SET;
                 let constant = if is_set { Const::FrozenSet(distinct(items)) } else { Const::Tuple(items) };

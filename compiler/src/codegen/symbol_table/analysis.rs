@@ -211,9 +211,12 @@ impl<'a> Analysis<'_, 'a> {
                         && kind == BlockKind::Class
                         && matches!(name, "__class__" | "__classdict__" | "__conditional_annotations__")
                     {
-                        // No such name inside the class itself: it is looked up as a global.
+                        // No such name inside the class itself: it is looked up as a global. Functions inside the
+                        // comprehension still see the cell.
                         scope = Scope::GlobalImplicit;
-                        child_free.remove(name);
+                        if !self.is_free_in_any_child(child, name) {
+                            child_free.remove(name);
+                        }
                         removed.push(name);
                     }
                     let flags = symbol.flags;
