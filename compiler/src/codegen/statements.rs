@@ -265,10 +265,6 @@ impl<'a> Compiler<'a, '_> {
 
     fn import_from(&mut self, span: Span, module: Option<&'a str>, names: &'a [Alias<'a>], level: i32) -> Gen {
         let location = Location::from(span);
-        if module == Some("__future__") && i64::from(span.line) > self.future.last_line {
-            let message = "from __future__ imports must occur at the beginning of the file";
-            return Err(syntax_error(message.to_owned(), span));
-        }
         self.load_const(location, Const::Int(i64::from(level)));
         let tuple = names.iter().map(|alias| super::constants::string(alias.name)).collect();
         self.load_const(location, Const::Tuple(tuple));

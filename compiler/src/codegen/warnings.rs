@@ -85,7 +85,9 @@ impl<'a> Compiler<'a, '_> {
 
     /// `"x" (1)`.
     pub(super) fn check_caller(&mut self, func: ExprRef<'a>) {
-        if let Some(name) = inferred_type(func) {
+        if !matches!(func.kind, ExprKind::Lambda { .. })
+            && let Some(name) = inferred_type(func)
+        {
             let message = format!("'{name}' object is not callable; perhaps you missed a comma?");
             self.warn(message, func.span);
         }

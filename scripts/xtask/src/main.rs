@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         Some("compare-bytecode") => compare_bytecode::run(&arguments[1..]),
         _ => {
             eprintln!("usage: cargo xtask compare-ast [DIR | FILE | --snippets FILE | --speed]…");
-            eprintln!("       cargo xtask compare-bytecode [DIR | FILE | --first N | -O LEVEL]…");
+            eprintln!("       cargo xtask compare-bytecode [DIR | FILE | --snippets FILE | --symbols | --first N | -O LEVEL]…");
             ExitCode::from(2)
         }
     }

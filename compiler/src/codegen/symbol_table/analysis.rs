@@ -224,6 +224,10 @@ impl<'a> Analysis<'_, 'a> {
                     scopes.push((name, scope));
                 }
                 Some(existing) => {
+                    if symbol.scope == Scope::Free {
+                        let flags = existing.flags | symbol.flags & SymbolFlags::USE;
+                        self.table.block_mut(id).symbols.set(name, Symbol { flags, ..existing });
+                    }
                     // A free variable of the comprehension that is local here is simply a local, unless something
                     // inside the comprehension still closes over it.
                     if existing.flags.intersects(SymbolFlags::BOUND)
