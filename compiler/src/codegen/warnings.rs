@@ -53,6 +53,9 @@ fn identity_operand_type(expression: &Expr<'_>) -> Option<&'static str> {
     match &expression.kind {
         ExprKind::Constant { value: Constant::None | Constant::True | Constant::False | Constant::Ellipsis, .. } => None,
         ExprKind::Constant { value, .. } => Some(constant_type(value)),
+        ExprKind::Tuple { elts, .. } if elts.iter().all(|elt| matches!(elt.kind, ExprKind::Constant { .. })) => {
+            Some("tuple")
+        }
         _ => None,
     }
 }

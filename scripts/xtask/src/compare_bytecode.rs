@@ -276,8 +276,9 @@ fn compile(
         ..ParseOptions::default()
     };
     let describe = |error: SyntaxError| {
-        let line = i64::from(error.line as i32);
-        format!("{} ({line}:{} {}:{})", error.message, error.col, error.end_line, error.end_col)
+        // Unknown places are -1 there.
+        let (line, col) = (error.line as i32, error.col as i32);
+        format!("{} ({line}:{col} {}:{})", error.message, error.end_line, error.end_col)
     };
     let parsed = match syntax::parse_bytes(&arena, bytes, "f", parse_options) {
         Ok(parsed) => parsed,
