@@ -218,7 +218,7 @@ impl<'a> Compiler<'a, '_> {
     ) -> Result<Location, crate::syntax::error::SyntaxError> {
         self.expression(generator.target)?;
         for condition in generator.ifs {
-            self.jump_if(location, condition, if_cleanup, false)?;
+            self.jump_if(condition, if_cleanup, false)?;
         }
         let mut place = Location::from(output.element().span);
         if index + 1 < generators.len() {

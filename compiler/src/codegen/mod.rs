@@ -136,7 +136,7 @@ mod tests {
 
     fn compiled(source: &str) -> Result<CodeData, SyntaxError> {
         let arena = Bump::new();
-        let parsed = parse(&arena, source, "f", ParseOptions::default())?;
+        let parsed = parse(&arena, source, ParseOptions::default())?;
         compile(&parsed.module, "f", CompileOptions::default(), &mut Vec::new())
     }
 

@@ -52,7 +52,7 @@ impl<'a> Compiler<'a, '_> {
             StmtKind::While { test, body, orelse } => {
                 self.conditionally(|this| this.while_loop(location, test, body, orelse))
             }
-            StmtKind::If { test, body, orelse } => self.conditionally(|this| this.if_statement(location, test, body, orelse)),
+            StmtKind::If { test, body, orelse } => self.conditionally(|this| this.if_statement(test, body, orelse)),
             StmtKind::With { items, body, .. } => self.conditionally(|this| this.with_statement(items, body)),
             StmtKind::AsyncWith { items, body, .. } => self.conditionally(|this| this.async_with_statement(items, body)),
             StmtKind::Match { subject, cases } => self.conditionally(|this| this.match_statement(subject, cases)),
@@ -143,10 +143,10 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
-    fn if_statement(&mut self, location: Location, test: ExprRef<'a>, body: &'a [Stmt<'a>], orelse: &'a [Stmt<'a>]) -> Gen {
+    fn if_statement(&mut self, test: ExprRef<'a>, body: &'a [Stmt<'a>], orelse: &'a [Stmt<'a>]) -> Gen {
         let end = self.label();
         let next = if orelse.is_empty() { end } else { self.label() };
-        self.jump_if(location, test, next, false)?;
+        self.jump_if(test, next, false)?;
         self.statements(body)?;
         if !orelse.is_empty() {
             self.jump(Location::NONE, Op::JUMP_NO_INTERRUPT, end);
@@ -176,7 +176,7 @@ impl<'a> Compiler<'a, '_> {
             return Ok(());
         }
         let end = self.label();
-        self.jump_if(location, test, end, true)?;
+        self.jump_if(test, end, true)?;
         self.op_i(location, Op::LOAD_COMMON_CONSTANT, CommonConstant::AssertionError as u32);
         if let Some(msg) = msg {
             self.expression(msg)?;

@@ -382,7 +382,7 @@ impl Writer {
         // `{{` would be a brace.
         self.put(if text.first() == Some(&b'{') { "{ " } else { "{" });
         self.text.extend(text);
-        if let Some(letter @ (b's' | b'r' | b'a')) = u8::try_from(conversion).ok() {
+        if let Ok(letter @ (b's' | b'r' | b'a')) = u8::try_from(conversion) {
             self.text.extend([b'!', letter]);
         }
         if let Some(spec) = format_spec {

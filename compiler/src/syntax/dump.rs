@@ -16,6 +16,23 @@ pub fn dump(tree: &Mod, include_attributes: bool, indent: Option<usize>) -> Stri
     writer.out
 }
 
+/// `ascii(text)`
+pub fn ascii_repr(text: &str) -> String {
+    let mut repr = String::new();
+    write_str(&mut repr, text.as_bytes());
+    let mut out = String::with_capacity(repr.len());
+    for c in repr.chars() {
+        let code = u32::from(c);
+        let _ = match code {
+            0..0x80 => write!(out, "{c}"),
+            0x80..=0xFF => write!(out, "\\x{code:02x}"),
+            0x100..=0xFFFF => write!(out, "\\u{code:04x}"),
+            _ => write!(out, "\\U{code:08x}"),
+        };
+    }
+    out
+}
+
 struct Writer {
     out: String,
     include_attributes: bool,
@@ -246,58 +263,60 @@ impl Dump for i32 {
 }
 
 impl Dump for Constant<'_> {
-    fn write(&self, writer: &mut Writer, level: usize) {
-        let out = &mut writer.out;
-        match *self {
-            Constant::None => out.push_str("None"),
-            Constant::True => out.push_str("True"),
-            Constant::False => out.push_str("False"),
-            Constant::Ellipsis => out.push_str("Ellipsis"),
-            Constant::Str(text) => write_str(out, text),
-            Constant::Bytes(bytes) => write_bytes(out, bytes),
-            Constant::Int(ConstInt::Small(value)) => {
-                let _ = write!(out, "{value}");
-            }
-            Constant::Int(ConstInt::Big { negative, limbs }) => {
-                let digits = limbs.iter().flat_map(|limb| [*limb as u32, (*limb >> 32) as u32]).collect();
-                let sign = if negative { Sign::Minus } else { Sign::Plus };
-                let _ = write!(out, "{}", BigInt::from_biguint(sign, BigUint::new(digits)));
-            }
-            Constant::Float(value) => write_float(out, value, true),
-            Constant::Imaginary(value) => {
-                write_float(out, value, false);
-                out.push('j');
-            }
-            Constant::Complex(real, imaginary) => {
-                out.push('(');
-                write_float(out, real, false);
-                if !imaginary.is_sign_negative() {
-                    out.push('+');
-                }
-                write_float(out, imaginary, false);
-                out.push_str("j)");
-            }
-            Constant::Tuple(items) => {
-                out.push('(');
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        writer.out.push_str(", ");
-                    }
-                    item.write(writer, level);
-                }
-                writer.out.push_str(if items.len() == 1 { ",)" } else { ")" });
-            }
-            Constant::FrozenSet(items) => {
-                out.push_str("frozenset({");
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        writer.out.push_str(", ");
-                    }
-                    item.write(writer, level);
-                }
-                writer.out.push_str("})");
-            }
+    fn write(&self, writer: &mut Writer, _level: usize) {
+        write_constant(&mut writer.out, self);
+    }
+}
+
+fn write_constant(out: &mut String, constant: &Constant) {
+    match *constant {
+        Constant::None => out.push_str("None"),
+        Constant::True => out.push_str("True"),
+        Constant::False => out.push_str("False"),
+        Constant::Ellipsis => out.push_str("Ellipsis"),
+        Constant::Str(text) => write_str(out, text),
+        Constant::Bytes(bytes) => write_bytes(out, bytes),
+        Constant::Int(ConstInt::Small(value)) => {
+            let _ = write!(out, "{value}");
         }
+        Constant::Int(ConstInt::Big { negative, limbs }) => {
+            let digits = limbs.iter().flat_map(|limb| [*limb as u32, (*limb >> 32) as u32]).collect();
+            let sign = if negative { Sign::Minus } else { Sign::Plus };
+            let _ = write!(out, "{}", BigInt::from_biguint(sign, BigUint::new(digits)));
+        }
+        Constant::Float(value) => write_float(out, value, true),
+        Constant::Imaginary(value) => {
+            write_float(out, value, false);
+            out.push('j');
+        }
+        Constant::Complex(real, imaginary) => {
+            out.push('(');
+            write_float(out, real, false);
+            if !imaginary.is_sign_negative() {
+                out.push('+');
+            }
+            write_float(out, imaginary, false);
+            out.push_str("j)");
+        }
+        Constant::Tuple(items) => {
+            out.push('(');
+            write_constants(out, items);
+            out.push_str(if items.len() == 1 { ",)" } else { ")" });
+        }
+        Constant::FrozenSet(items) => {
+            out.push_str("frozenset({");
+            write_constants(out, items);
+            out.push_str("})");
+        }
+    }
+}
+
+fn write_constants(out: &mut String, items: &[Constant]) {
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            out.push_str(", ");
+        }
+        write_constant(out, item);
     }
 }
 

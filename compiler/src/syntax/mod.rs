@@ -17,11 +17,13 @@ mod identifier;
 mod number_literal;
 mod parser;
 mod source;
+mod token_iter;
 mod string_literal;
 mod token_stream;
 pub mod tokenizer;
 
-pub use dump::dump;
-pub use parser::{Mode, ParseOptions, Parsed, parse, parse_bytes};
-pub use source::DecodeHook;
+pub use dump::{ascii_repr, dump};
+pub use parser::{Mode, ParseOptions, Parsed, parse, parse_bytes, parse_with_warnings};
+pub use source::{DecodeHook, decode};
+pub use token_iter::{TokenInfo, TokenIter};
 pub use string_literal::CharacterByName;

@@ -2,7 +2,9 @@
 //!
 //! Without arguments: every `.py` file of the oracle's library and test suite. `--snippets FILE`: a line per source,
 //! `MODE<tab>HEX`, where MODE is a mode of `compile` with optional suffixes `+ded` (don't imply dedents), `+inc`
-//! (incomplete input) and `+tc` (type comments), in this order. `--speed` only measures ours.
+//! (incomplete input), `+tc` (type comments) and `+fvN` (the grammar of Python 3.N), in this order; the mode `tokens`
+//! compares `_tokenize.TokenizerIter`. `--tokens` does so with all files, `--text` compares the lines that errors show
+//! too, `--speed` only measures ours.
 //!
 //! What the oracle says of a file is kept under the target directory, as making its dumps takes minutes.
 
@@ -51,9 +53,11 @@ pub fn run(arguments: &[String]) -> ExitCode {
 fn compare(arguments: &[String]) -> std::io::Result<bool> {
     let oracle = RefCell::new(Oracle::start(SCRIPT)?);
     let speed_only = arguments.iter().any(|argument| argument == "--speed");
+    let file_mode = if arguments.iter().any(|argument| argument == "--tokens") { "tokens" } else { "exec" };
     let show_text = arguments.iter().any(|argument| argument == "--text");
     let mut subjects = Vec::new();
-    let mut rest = arguments.iter().filter(|argument| *argument != "--speed" && *argument != "--text");
+    let is_switch = |argument: &str| matches!(argument, "--speed" | "--text" | "--tokens");
+    let mut rest = arguments.iter().filter(|argument| !is_switch(argument));
     while let Some(argument) = rest.next() {
         if argument == "--snippets" {
             let Some(path) = rest.next() else { return Err(std::io::Error::other("--snippets needs a file")) };
@@ -99,7 +103,8 @@ fn compare(arguments: &[String]) -> std::io::Result<bool> {
         let (request, ours) = match subject {
             Subject::File(path) => {
                 let bytes = std::fs::read(path)?;
-                (format!("FILE\texec\t{}", path.display()), parse(Source::Bytes(&bytes), "exec", hooks))
+                let request = format!("FILE\t{file_mode}\t{}", path.display());
+                (request, parse(Source::Bytes(&bytes), file_mode, hooks))
             }
             Subject::Snippet { mode, text } => {
                 (format!("TEXT\t{mode}\t{}", hex(text.as_bytes())), parse(Source::Text(text), mode, hooks))
@@ -143,6 +148,12 @@ enum Source<'s> {
 }
 
 fn parse(source: Source, mode: &str, hooks: ParseOptions) -> Result<String, SyntaxError> {
+    if mode == "tokens" {
+        return match source {
+            Source::Bytes(bytes) => tokens(&String::from_utf8_lossy(bytes)),
+            Source::Text(text) => tokens(text),
+        };
+    }
     let mut options = hooks;
     let mut parts = mode.split('+');
     options.mode = match parts.next() {
@@ -156,20 +167,59 @@ fn parse(source: Source, mode: &str, hooks: ParseOptions) -> Result<String, Synt
             "tc" => options.type_comments = true,
             "inc" => options.allow_incomplete_input = true,
             "ded" => options.dont_imply_dedent = true,
-            _ => {}
+            _ => {
+                if let Some(version) = part.strip_prefix("fv") {
+                    options.feature_version = version.parse().unwrap_or(14);
+                }
+            }
         }
     }
     let arena = bumpalo::Bump::new();
-    let parsed = match source {
-        Source::Bytes(bytes) => syntax::parse_bytes(&arena, bytes, "<source>", options),
-        Source::Text(text) => syntax::parse(&arena, text, "<source>", options),
-    }?;
-    let mut text = syntax::dump(&parsed.module, true, None);
-    for warning in &parsed.warnings {
-        let class = if warning.is_syntax_warning { "SyntaxWarning" } else { "DeprecationWarning" };
-        text.push_str(&format!("\n{class}: {}: {}", warning.line, warning.message));
+    let decoded;
+    let text = match source {
+        Source::Text(text) => text,
+        Source::Bytes(bytes) => {
+            decoded = syntax::decode(bytes, options.decode, None)?;
+            &decoded
+        }
+    };
+    let mut warnings = Vec::new();
+    let result = syntax::parse_with_warnings(&arena, text, options, &mut warnings);
+    let listed: String = warnings
+        .iter()
+        .map(|warning| {
+            let class = if warning.is_syntax_warning { "SyntaxWarning" } else { "DeprecationWarning" };
+            format!("\n{class}: {}: {}", warning.line, warning.message)
+        })
+        .collect();
+    match result {
+        Ok(module) => Ok(syntax::dump(&module, true, None) + &listed),
+        Err(error) => Err(SyntaxError { message: error.message + &listed, ..error }),
     }
-    Ok(text)
+}
+
+/// The tokens, one a line, as `ascii()` of the oracle's tuples.
+fn tokens(source: &str) -> Result<String, SyntaxError> {
+    let mut source = source.replace("\r\n", "\n").replace('\r', "\n");
+    let implicit_newline = !source.is_empty() && !source.ends_with('\n');
+    if implicit_newline {
+        source.push('\n');
+    }
+    let mut lines = Vec::new();
+    for token in syntax::TokenIter::new(&source, true, implicit_newline) {
+        let token = token?;
+        lines.push(format!(
+            "({}, {}, ({}, {}), ({}, {}), {})",
+            token.number,
+            syntax::ascii_repr(token.text),
+            token.start.0,
+            token.start.1,
+            token.end.0,
+            token.end.1,
+            syntax::ascii_repr(token.line)
+        ));
+    }
+    Ok(lines.join("\n"))
 }
 
 fn describe(error: &SyntaxError, show_text: bool) -> String {
@@ -188,7 +238,7 @@ fn describe(error: &SyntaxError, show_text: bool) -> String {
         error.message, error.line as i32, error.col as i32, error.end_line as i32, error.end_col as i32
     );
     if show_text {
-        text.push_str(&format!(" {:?}", error.text.as_deref().unwrap_or("-").trim_end_matches('\n')));
+        text.push_str(&format!(" {:?}", error.text.as_deref().unwrap_or("-")));
     }
     text
 }
@@ -211,7 +261,7 @@ fn verdict(answer: &str, show_text: bool) -> Verdict {
             );
             if show_text {
                 let text = if text == "-" { "-".to_owned() } else { unhex(text) };
-                described.push_str(&format!(" {:?}", text.trim_end_matches('\n')));
+                described.push_str(&format!(" {:?}", text));
             }
             Verdict::Error(described)
         }
@@ -262,7 +312,7 @@ fn measure(subjects: &[Subject]) -> std::io::Result<bool> {
         let start = Instant::now();
         let names = |_: &str| Some(63);
         let options = ParseOptions { character_by_name: Some(&names), ..ParseOptions::default() };
-        if syntax::parse_bytes(&arena, &source, "<source>", options).is_ok() {
+        if syntax::parse_bytes(&arena, &source, options).is_ok() {
             time += start.elapsed();
             bytes += source.len();
         }
@@ -324,7 +374,7 @@ impl Cache {
     fn open() -> std::io::Result<Self> {
         let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".into());
         std::fs::create_dir_all(&target)?;
-        let path = Path::new(&target).join("compare-ast-answers");
+        let path = Path::new(&target).join(format!("compare-ast-answers-{:08x}", crc32(SCRIPT.as_bytes())));
         let mut known = HashMap::new();
         if let Ok(text) = std::fs::read_to_string(&path) {
             for line in text.lines() {

@@ -280,7 +280,7 @@ fn compile(
         let (line, col) = (error.line as i32, error.col as i32);
         format!("{} ({line}:{col} {}:{})", error.message, error.end_line, error.end_col)
     };
-    let parsed = match syntax::parse_bytes(&arena, bytes, "f", parse_options) {
+    let parsed = match syntax::parse_bytes(&arena, bytes, parse_options) {
         Ok(parsed) => parsed,
         Err(error) => return (Err(describe(error)), String::new()),
     };

@@ -83,11 +83,7 @@ fn check_untracked(graph: &mut Graph) {
                 Op::STORE_FAST => {
                     known.insert(instruction.arg);
                 }
-                Op::LOAD_FAST => {
-                    if known.insert(instruction.arg) {
-                        instruction.opcode = Op::LOAD_FAST_CHECK;
-                    }
-                }
+                Op::LOAD_FAST if known.insert(instruction.arg) => instruction.opcode = Op::LOAD_FAST_CHECK,
                 _ => {}
             }
         }

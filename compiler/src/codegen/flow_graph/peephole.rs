@@ -223,7 +223,8 @@ fn rewrite(code: &mut [Instruction], at: usize, consts: &mut ConstTable) {
             fold_built_constants(code, at, at + 1, build, consts);
         }
         Op::CALL_INTRINSIC_1 if arg == Intrinsic1::ListToTuple as u32 => {
-            if !fold_built_constants(code, at, at, Op::BUILD_LIST, consts) && next == Op::GET_ITER {
+            let is_folded = fold_built_constants(code, at, at, Op::BUILD_LIST, consts);
+            if !is_folded && next == Op::GET_ITER {
                 code[at].set_nop();
             }
         }

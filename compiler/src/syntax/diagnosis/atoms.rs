@@ -389,7 +389,7 @@ impl<'a> Diagnosis<'a, '_> {
                 d.star_targets()?;
                 d.tok(T::In)?;
                 // From here on no other alternative is tried.
-                Ok(d.opt(|d| {
+                d.opt(|d| {
                     let iter = d.disjunction()?;
                     let conditions = d.many(|d| {
                         d.tok(T::If)?;
@@ -399,7 +399,7 @@ impl<'a> Diagnosis<'a, '_> {
                         d.check_version(6, "Async comprehensions are")?;
                     }
                     Ok(conditions.last().unwrap_or(&iter).span)
-                })?)
+                })
             })?;
             match clause {
                 Some(Some(span)) => return Ok(span),

@@ -8,6 +8,9 @@ use crate::syntax::tokenizer::TokenKind as T;
 /// What can continue a primary.
 const CONTINUES: [T; 3] = [T::LeftParen, T::LeftBracket, T::Dot];
 
+/// A rule for what follows a primary that starts at a position.
+type Trailer<D, E> = fn(&mut D, E, (u32, u32)) -> Rule<E>;
+
 impl<'a> Diagnosis<'a, '_> {
     pub(super) fn star_targets(&mut self) -> Rule<()> {
         if self
@@ -107,8 +110,7 @@ impl<'a> Diagnosis<'a, '_> {
             let mut value = d.atom()?;
             d.ahead(&CONTINUES)?;
             loop {
-                let rules: [fn(&mut Self, ExprRef<'a>, (u32, u32)) -> Rule<ExprRef<'a>>; 3] =
-                    [Self::attribute_of, Self::subscript_of, Self::call_of];
+                let rules: [Trailer<Self, ExprRef<'a>>; 3] = [Self::attribute_of, Self::subscript_of, Self::call_of];
                 let mut longer = None;
                 for rule in rules {
                     longer = d.opt(|d| {

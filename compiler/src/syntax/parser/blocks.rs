@@ -137,10 +137,7 @@ impl<'a> Parser<'a, '_> {
         let in_parentheses =
             if self.peek() == T::LeftParen { self.attempt(Self::parenthesized_with_items)? } else { None };
         let items = match in_parentheses {
-            Some(items) => {
-                self.check_version(9, "Parenthesized context managers are")?;
-                items
-            }
+            Some(items) => items,
             None => {
                 let items = self.with_items()?;
                 self.expect(T::Colon)?;
@@ -232,27 +229,29 @@ impl<'a> Parser<'a, '_> {
         let mut type_ = None;
         let mut name = None;
         if is_star || self.peek() != T::Colon {
-            let mark = self.stream.mark;
-            let expression = self.expression()?;
-            if self.peek() == T::Comma {
-                // Several types need no parentheses when no name follows.
-                self.stream.mark = mark;
-                type_ = Some(self.expressions()?);
-                if self.peek() == T::As {
-                    return Err(Failed);
-                }
+            let types_start = self.stream.mark;
+            let types = self.expressions()?;
+            // Several types need no parentheses when no name follows.
+            let is_bare_tuple = matches!(types.kind, ExprKind::Tuple { .. })
+                && self.has_comma_outside_brackets(types_start);
+            type_ = Some(types);
+            if is_bare_tuple {
                 self.check_version(14, "except expressions without parentheses are")?;
-            } else {
-                type_ = Some(expression);
-                if self.eat(T::As) {
-                    name = Some(self.identifier()?);
-                }
+            } else if self.eat(T::As) {
+                name = Some(self.identifier()?);
             }
         }
         self.expect(T::Colon)?;
         let body = self.block()?;
         let kind = ExceptHandlerKind::ExceptHandler { type_, name, body };
         Ok((ExceptHandler { kind, span: self.block_span(start) }, is_star))
+    }
+
+    /// Whether a comma stands between the tokens from `start` to the mark outside all brackets of theirs.
+    fn has_comma_outside_brackets(&self, start: usize) -> bool {
+        let tokens = &self.stream.tokens[start..self.stream.mark];
+        let outer = self.stream.tokens.get(start.wrapping_sub(1)).map_or(0, |token| token.level);
+        tokens.iter().any(|token| token.kind == T::Comma && token.level == outer)
     }
 
     /// A line that starts with `match` is a statement only if all of its header fits.

@@ -139,7 +139,7 @@ impl<'a> Parser<'a, '_> {
                 {
                     kind
                 } else {
-                    self.expression_statement(start)?
+                    self.expression_statement()?
                 }
             }
         };
@@ -182,7 +182,7 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// An assignment of any form, or an expression.
-    fn expression_statement(&mut self, start: Start) -> ParseResult<StmtKind<'a>> {
+    fn expression_statement(&mut self) -> ParseResult<StmtKind<'a>> {
         let mark = self.stream.mark;
         let expression = self.star_expressions()?;
         match self.peek() {
@@ -197,10 +197,9 @@ impl<'a> Parser<'a, '_> {
                     ) {
                         return Err(Failed);
                     }
-                    let target = self.to_target(expression, ExprContext::Store)?;
+                    let target = self.as_target(expression, ExprContext::Store)?;
                     self.advance();
                     let value = self.yield_or_star_expressions()?;
-                    let _ = start;
                     Ok(StmtKind::AugAssign { target, op, value })
                 }
             },
@@ -210,7 +209,7 @@ impl<'a> Parser<'a, '_> {
     /// `target = target = … value`; the current token is the first `=`.
     fn assignment(&mut self, first: ExprRef<'a>) -> ParseResult<StmtKind<'a>> {
         let base = self.expressions.len();
-        let target = self.to_target(first, ExprContext::Store)?;
+        let target = self.as_target(first, ExprContext::Store)?;
         self.expressions.push(target);
         let value = loop {
             self.expect(T::Equal)?;
@@ -225,7 +224,7 @@ impl<'a> Parser<'a, '_> {
             if self.peek() != T::Equal {
                 break value;
             }
-            let target = self.to_target(value, ExprContext::Store)?;
+            let target = self.as_target(value, ExprContext::Store)?;
             self.expressions.push(target);
         };
         let type_comment = self.type_comment();
@@ -239,7 +238,7 @@ impl<'a> Parser<'a, '_> {
         }
         // A name in parentheses is not simple.
         let simple = matches!(target.kind, ExprKind::Name { .. }) && self.stream.mark == mark + 1;
-        let target = self.to_target(target, ExprContext::Store)?;
+        let target = self.as_target(target, ExprContext::Store)?;
         self.advance();
         let annotation = self.expression()?;
         let value = if self.eat(T::Equal) { Some(self.yield_or_star_expressions()?) } else { None };

@@ -36,7 +36,7 @@ impl<'a> Parser<'a, '_> {
             return Ok(self.node(ExprKind::Starred { value, ctx: ExprContext::Store }, start));
         }
         let expression = self.primary()?;
-        self.to_target(expression, ExprContext::Store)
+        self.as_target(expression, ExprContext::Store)
     }
 
     /// `del_targets`
@@ -44,7 +44,7 @@ impl<'a> Parser<'a, '_> {
         let base = self.expressions.len();
         loop {
             let expression = self.primary()?;
-            let target = self.to_target(expression, ExprContext::Del)?;
+            let target = self.as_target(expression, ExprContext::Del)?;
             self.expressions.push(target);
             if !self.eat(T::Comma) || matches!(self.peek(), T::NewLine | T::Semicolon) {
                 break;
@@ -54,25 +54,25 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// The expression as a target, if it may be one.
-    pub(super) fn to_target(&mut self, expression: ExprRef<'a>, ctx: ExprContext) -> ParseResult<ExprRef<'a>> {
+    pub(super) fn as_target(&mut self, expression: ExprRef<'a>, ctx: ExprContext) -> ParseResult<ExprRef<'a>> {
         let kind = match expression.kind {
             ExprKind::Name { id, .. } => ExprKind::Name { id, ctx },
             ExprKind::Attribute { value, attr, .. } => ExprKind::Attribute { value, attr, ctx },
             ExprKind::Subscript { value, slice, .. } => ExprKind::Subscript { value, slice, ctx },
             ExprKind::Starred { value, .. } if ctx == ExprContext::Store => {
-                ExprKind::Starred { value: self.to_target(value, ctx)?, ctx }
+                ExprKind::Starred { value: self.as_target(value, ctx)?, ctx }
             }
-            ExprKind::Tuple { elts, .. } => ExprKind::Tuple { elts: self.to_targets(elts, ctx)?, ctx },
-            ExprKind::List { elts, .. } => ExprKind::List { elts: self.to_targets(elts, ctx)?, ctx },
+            ExprKind::Tuple { elts, .. } => ExprKind::Tuple { elts: self.as_targets(elts, ctx)?, ctx },
+            ExprKind::List { elts, .. } => ExprKind::List { elts: self.as_targets(elts, ctx)?, ctx },
             _ => return Err(Failed),
         };
         Ok(self.arena.alloc(Expr { kind, span: expression.span }))
     }
 
-    fn to_targets(&mut self, elts: &'a [ExprRef<'a>], ctx: ExprContext) -> ParseResult<&'a [ExprRef<'a>]> {
+    fn as_targets(&mut self, elts: &'a [ExprRef<'a>], ctx: ExprContext) -> ParseResult<&'a [ExprRef<'a>]> {
         let base = self.expressions.len();
         for element in elts {
-            let target = self.to_target(element, ctx)?;
+            let target = self.as_target(element, ctx)?;
             self.expressions.push(target);
         }
         Ok(self.take_expressions(base))

@@ -34,6 +34,11 @@ impl StringMode {
         if self.template { 't' } else { 'f' }
     }
 
+    /// Offset of the line where the string began.
+    pub(super) fn line_start(&self) -> usize {
+        self.line_start
+    }
+
     fn is_in_expression(&self) -> bool {
         self.expression_depth >= 0
     }
@@ -113,6 +118,7 @@ impl Tokenizer<'_> {
         let (quote, size) = (mode.quote, usize::from(mode.quote_size));
         if (0..size).all(|i| self.peek_at(i) == quote) {
             self.pos += size;
+            self.multi_line_start = self.line_start;
             let Some(mode) = self.modes.pop() else { return Err(Stopped) };
             let kind = mode.kind(TokenKind::FStringEnd, TokenKind::TStringEnd);
             return Ok(self.make(kind, start, self.pos));

@@ -106,7 +106,6 @@ pub struct Tokenizer<'s> {
     error: Option<SyntaxError>,
     options: TokenizerOptions,
     pub warnings: Vec<CompileWarning>,
-    pub report_warnings: bool,
 }
 
 /// Marks that `state` or `error` of the tokenizer says what went wrong.
@@ -158,7 +157,6 @@ impl<'s> Tokenizer<'s> {
             error: None,
             options,
             warnings: Vec::new(),
-            report_warnings: true,
         }
     }
 
@@ -180,6 +178,16 @@ impl<'s> Tokenizer<'s> {
         self.line_start
     }
 
+    /// Offset after the last byte of the current line.
+    pub fn line_end(&self) -> usize {
+        self.line_end
+    }
+
+    /// Offset of the first byte of the line where the last string, or piece of one, began.
+    pub fn multi_line_start(&self) -> usize {
+        self.multi_line_start
+    }
+
     pub fn position(&self) -> usize {
         self.pos
     }
@@ -189,9 +197,20 @@ impl<'s> Tokenizer<'s> {
         self.source.get(self.line_start..self.line_end).unwrap_or(b"")
     }
 
+    /// Whether the current token, or the f-string around it, has begun.
+    pub fn is_in_token(&self) -> bool {
+        self.token_start.is_some() || self.is_in_interpolated()
+    }
+
     /// Whether an f-string or t-string is open.
     pub fn is_in_interpolated(&self) -> bool {
         !self.modes.is_empty()
+    }
+
+    /// The text that CPython's buffer would hold: more than a line inside tokens and f-strings.
+    pub fn buffer(&self) -> &'s [u8] {
+        let start = self.modes.first().map_or(self.buffer_start, |mode| mode.line_start());
+        self.source.get(start..self.line_end).unwrap_or(b"")
     }
 
     /// Bytes from the start of the buffer that CPython would have kept to the position.
@@ -280,6 +299,7 @@ impl<'s> Tokenizer<'s> {
                         self.at_line_start = true;
                         if blank_line || !self.brackets.is_empty() {
                             if self.options.extra_tokens {
+                                self.comment_ends_blank_line = false;
                                 return Ok(self.make(TokenKind::NonLogicalNewLine, start, self.pos));
                             }
                             continue 'line;
@@ -383,14 +403,10 @@ impl<'s> Tokenizer<'s> {
                 {
                     return Err(self.fail(format!("{}-string: unmatched '{}'", mode.letter(), c as char)));
                 }
-                let mut message = format!(
-                    "closing parenthesis '{}' does not match opening parenthesis '{}'",
-                    c as char, open.bracket as char
-                );
-                if open.line != self.line {
-                    message.push_str(&format!(" on line {}", open.line));
+                if !self.options.extra_tokens {
+                    let message = self.mismatch(c, open);
+                    return Err(self.fail(message));
                 }
-                return Err(self.fail(message));
             }
         }
         if let Some(mode) = self.modes.last_mut() {
@@ -407,6 +423,17 @@ impl<'s> Tokenizer<'s> {
             }
         }
         Ok(())
+    }
+
+    fn mismatch(&self, c: u8, open: OpenBracket) -> String {
+        let mut message = format!(
+            "closing parenthesis '{}' does not match opening parenthesis '{}'",
+            c as char, open.bracket as char
+        );
+        if open.line != self.line {
+            message.push_str(&format!(" on line {}", open.line));
+        }
+        message
     }
 
     fn name_or_string(&mut self, start: usize, first: u8) -> Result<Token, Stopped> {
@@ -432,7 +459,7 @@ impl<'s> Tokenizer<'s> {
         self.pos += length;
         let word = &self.source[start..self.pos];
         let kind = TokenKind::of_word(word);
-        if kind == TokenKind::Name && !word.is_ascii() {
+        if kind == TokenKind::Name && !word.is_ascii() && !self.options.extra_tokens {
             self.verify_identifier(start)?;
         }
         Ok(self.make(kind, start, self.pos))
@@ -472,14 +499,12 @@ impl<'s> Tokenizer<'s> {
             let is_ignore = text.starts_with(b"ignore")
                 && text.get(6).is_none_or(|&c| c < 128 && !c.is_ascii_alphanumeric());
             if is_ignore {
-                let end = self.pos;
-                let token = self.make(TokenKind::TypeIgnore, text_start + 6, end);
                 // Alone on its line, it takes the line end with it.
                 if blank_line {
                     self.next_char();
                     self.at_line_start = true;
                 }
-                return Some(token);
+                return Some(self.make(TokenKind::TypeIgnore, text_start + 6, self.pos));
             }
             return Some(self.make(TokenKind::TypeComment, text_start, self.pos));
         }
@@ -651,17 +676,15 @@ impl<'s> Tokenizer<'s> {
     }
 
     fn warn(&mut self, message: String) {
-        if self.report_warnings {
-            let col = self.chars_in_line(self.pos);
-            self.warnings.push(CompileWarning {
-                is_syntax_warning: true,
-                message,
-                line: self.line,
-                col,
-                end_line: self.line,
-                end_col: col,
-            });
-        }
+        let col = self.chars_in_line(self.pos);
+        self.warnings.push(CompileWarning {
+            is_syntax_warning: true,
+            message,
+            line: self.line,
+            col,
+            end_line: self.line,
+            end_col: col,
+        });
     }
 }
 
