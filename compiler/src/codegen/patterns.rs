@@ -55,7 +55,7 @@ impl<'a> Compiler<'a, '_> {
             if let Some(guard) = case.guard {
                 self.ensure_fail_pop(&mut context, 0);
                 let fail = context.fail_pop[0];
-                self.jump_if(location, guard, fail, false)?;
+                self.jump_if(guard, fail, false)?;
             }
             if !is_last {
                 self.op(Location::NEXT, Op::POP_TOP);
@@ -69,7 +69,7 @@ impl<'a> Compiler<'a, '_> {
             let location = Location::from(last.pattern.span);
             self.op(location, Op::NOP);
             if let Some(guard) = last.guard {
-                self.jump_if(location, guard, end, false)?;
+                self.jump_if(guard, end, false)?;
             }
             self.statements(last.body)?;
         }
