@@ -326,10 +326,10 @@ pub static SPEC: TypeSpec = TypeSpec {
         SlotFn::new(range_new),
     ],
     methods: &[
-        method("__reversed__", NativeFn::NoArgs(reversed), "-($self, /)", "A reverse iterator."),
-        method("__reduce__", NativeFn::NoArgs(reduce), "-($self, /)", "Helper for pickle."),
-        method("count", NativeFn::One(count), "-($self, value, /)", "rangeobject.count(value) -> integer -- return number of occurrences of value"),
-        method("index", NativeFn::One(index), "-($self, value, /)", "rangeobject.index(value) -> integer -- return index of value.\nRaise ValueError if the value is not present."),
+        method("__reversed__", NativeFn::NoArgs(reversed), "($self, /)", "A reverse iterator."),
+        method("__reduce__", NativeFn::NoArgs(reduce), "($self, /)", "Helper for pickle."),
+        method("count", NativeFn::One(count), "($self, object, /)", "rangeobject.count(value) -> integer -- return number of occurrences of value"),
+        method("index", NativeFn::One(index), "($self, object, /)", "rangeobject.index(value) -> integer -- return index of value.\nRaise ValueError if the value is not present."),
     ],
     members: &[
         member("start", std::mem::offset_of!(RangeObject, start)),
@@ -416,9 +416,9 @@ pub static ITERATOR_SPEC: TypeSpec = TypeSpec {
     basic_size: size_of::<RangeIterator>(),
     slots: &[SlotFn::iter(self_iter), SlotFn::iternext(iterator_next)],
     methods: &[
-        method("__length_hint__", NativeFn::NoArgs(iterator_length_hint), "-($self, /)", "Private method of iterators."),
-        method("__reduce__", NativeFn::NoArgs(iterator_reduce), "-($self, /)", "Private method of iterators."),
-        method("__setstate__", NativeFn::One(iterator_setstate), "-($self, state, /)", "Private method of iterators."),
+        method("__length_hint__", NativeFn::NoArgs(iterator_length_hint), "($self, /)", "Private method of iterators."),
+        method("__reduce__", NativeFn::NoArgs(iterator_reduce), "($self, /)", "Private method of iterators."),
+        method("__setstate__", NativeFn::One(iterator_setstate), "($self, object, /)", "Private method of iterators."),
     ],
     ..TypeSpec::DEFAULT
 };
@@ -498,9 +498,9 @@ pub static LONG_ITERATOR_SPEC: TypeSpec = TypeSpec {
     basic_size: size_of::<LongRangeIterator>(),
     slots: &[SlotFn::iter(self_iter), SlotFn::iternext(long_next)],
     methods: &[
-        method("__length_hint__", NativeFn::NoArgs(long_length_hint), "-($self, /)", "Private method of iterators."),
-        method("__reduce__", NativeFn::NoArgs(long_reduce), "-($self, /)", "Private method of iterators."),
-        method("__setstate__", NativeFn::One(long_setstate), "-($self, state, /)", "Private method of iterators."),
+        method("__length_hint__", NativeFn::NoArgs(long_length_hint), "($self, /)", "Private method of iterators."),
+        method("__reduce__", NativeFn::NoArgs(long_reduce), "($self, /)", "Private method of iterators."),
+        method("__setstate__", NativeFn::One(long_setstate), "($self, object, /)", "Private method of iterators."),
     ],
     dealloc: Some(long_dealloc),
     ..TypeSpec::DEFAULT

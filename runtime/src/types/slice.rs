@@ -235,9 +235,9 @@ pub static SPEC: TypeSpec = TypeSpec {
     basic_size: size_of::<SliceObject>(),
     slots: &[SlotFn::repr(slice_repr), SlotFn::hash(slice_hash), SlotFn::richcompare(slice_compare), SlotFn::new(slice_new)],
     methods: &[
-        MethodDef { name: "indices", func: NativeFn::One(method_indices), kind: MethodKind::Instance, signature: "-($self, len, /)", doc: "Start, stop and step for a sequence of a given length." },
-        MethodDef { name: "__reduce__", func: NativeFn::NoArgs(reduce), kind: MethodKind::Instance, signature: "-($self, /)", doc: "Return state information for pickling." },
-        MethodDef { name: "__class_getitem__", func: NativeFn::One(class_getitem), kind: MethodKind::Class, signature: "-($cls, item, /)", doc: "See PEP 585" },
+        MethodDef { name: "indices", func: NativeFn::One(method_indices), kind: MethodKind::Instance, signature: "($self, object, /)", doc: "Start, stop and step for a sequence of a given length." },
+        MethodDef { name: "__reduce__", func: NativeFn::NoArgs(reduce), kind: MethodKind::Instance, signature: "($self, /)", doc: "Return state information for pickling." },
+        MethodDef { name: "__class_getitem__", func: NativeFn::One(class_getitem), kind: MethodKind::Class, signature: "($type, object, /)", doc: "See PEP 585" },
     ],
     members: &[
         member("start", std::mem::offset_of!(SliceObject, start)),
