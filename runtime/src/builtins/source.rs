@@ -145,8 +145,8 @@ pub fn source_text(source: Value, what: &str, thread: &mut Thread) -> PyResult<S
 
 /// The text of a source file.
 pub fn decode_source(bytes: &[u8], filename: &str, thread: &mut Thread) -> PyResult<String> {
-    match pyrt_compiler::syntax::decode(bytes, ParseOptions::default()) {
-        Ok(text) => Ok(text.into_owned()),
+    match pyrt_compiler::syntax::decode(bytes, None, Some(filename)) {
+        Ok(text) => Ok(text),
         Err(error) => Err(raise_syntax_error(&error, filename, thread)),
     }
 }

@@ -687,23 +687,23 @@ const fn member(name: &'static str, offset: usize) -> MemberDef {
 
 pub(super) const fn members_of(class: &str) -> &'static [MemberDef] {
     match class.as_bytes() {
-        b"StopIteration" => &[member("value", offset_of!(ValueException, value))],
-        b"SystemExit" => &[member("code", offset_of!(ValueException, value))],
-        b"NameError" => &[member("name", offset_of!(NameErrorObject, name))],
-        b"AttributeError" => &[member("name", offset_of!(AttributeErrorObject, name)), member("obj", offset_of!(AttributeErrorObject, obj))],
-        b"ImportError" => &[
+        b"StopIteration" => const { &[member("value", offset_of!(ValueException, value))] },
+        b"SystemExit" => const { &[member("code", offset_of!(ValueException, value))] },
+        b"NameError" => const { &[member("name", offset_of!(NameErrorObject, name))] },
+        b"AttributeError" => const { &[member("name", offset_of!(AttributeErrorObject, name)), member("obj", offset_of!(AttributeErrorObject, obj))] },
+        b"ImportError" => const { &[
             member("msg", offset_of!(ImportErrorObject, msg)),
             member("name", offset_of!(ImportErrorObject, name)),
             member("path", offset_of!(ImportErrorObject, path)),
             member("name_from", offset_of!(ImportErrorObject, name_from)),
-        ],
-        b"OSError" => &[
+        ] },
+        b"OSError" => const { &[
             member("errno", offset_of!(OsErrorObject, errno)),
             member("strerror", offset_of!(OsErrorObject, strerror)),
             member("filename", offset_of!(OsErrorObject, filename)),
             member("filename2", offset_of!(OsErrorObject, filename2)),
-        ],
-        b"SyntaxError" => &[
+        ] },
+        b"SyntaxError" => const { &[
             member("msg", offset_of!(SyntaxErrorObject, msg)),
             member("filename", offset_of!(SyntaxErrorObject, filename)),
             member("lineno", offset_of!(SyntaxErrorObject, lineno)),
@@ -713,17 +713,17 @@ pub(super) const fn members_of(class: &str) -> &'static [MemberDef] {
             member("end_offset", offset_of!(SyntaxErrorObject, end_offset)),
             member("print_file_and_line", offset_of!(SyntaxErrorObject, print_file_and_line)),
             member("_metadata", offset_of!(SyntaxErrorObject, metadata)),
-        ],
-        b"UnicodeEncodeError" | b"UnicodeDecodeError" => &[
+        ] },
+        b"UnicodeEncodeError" | b"UnicodeDecodeError" => const { &[
             member("encoding", offset_of!(UnicodeErrorObject, encoding)),
             member("object", offset_of!(UnicodeErrorObject, object)),
             member("reason", offset_of!(UnicodeErrorObject, reason)),
-        ],
-        b"UnicodeTranslateError" => &[member("object", offset_of!(UnicodeErrorObject, object)), member("reason", offset_of!(UnicodeErrorObject, reason))],
-        b"BaseExceptionGroup" => &[
+        ] },
+        b"UnicodeTranslateError" => const { &[member("object", offset_of!(UnicodeErrorObject, object)), member("reason", offset_of!(UnicodeErrorObject, reason))] },
+        b"BaseExceptionGroup" => const { &[
             MemberDef { name: "message", offset: offset_of!(GroupObject, msg), readonly: true, none_if_empty: true, doc: "exception message" },
             MemberDef { name: "exceptions", offset: offset_of!(GroupObject, exceptions), readonly: true, none_if_empty: true, doc: "nested exceptions" },
-        ],
+        ] },
         _ => &[],
     }
 }
