@@ -376,7 +376,7 @@ impl<'a, 'w> Compiler<'a, 'w> {
             if self.block().has_docstring
                 && let Some((value, text)) = super::docstring::docstring_of(body)
             {
-                self.load_const(value.span.into(), Const::Str(super::docstring::clean(text)));
+                self.load_const(value.span.into(), Const::Str(super::docstring::checked_clean(text, value.span)?));
                 self.name_op(Location::NONE, "__doc__", ExprContext::Store);
             }
             self.statements_after_docstring(body)?;

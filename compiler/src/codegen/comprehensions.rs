@@ -78,7 +78,7 @@ impl<'a> Compiler<'a, '_> {
         if is_generator {
             self.wrap_in_stopiteration_handler();
         } else {
-            self.op(output.element().span.into(), Op::RETURN_VALUE);
+            self.op(location, Op::RETURN_VALUE);
         }
         let code = self.leave_scope(true)?;
         self.make_closure(location, code, 0)?;

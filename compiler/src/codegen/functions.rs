@@ -119,10 +119,10 @@ impl<'a> Compiler<'a, '_> {
             parameters: parameter_counts(definition.args),
         })?;
         if self.block().has_docstring
-            && let Some((_, text)) = super::docstring::docstring_of(definition.body)
+            && let Some((value, text)) = super::docstring::docstring_of(definition.body)
         {
             // The first constant of a function with CO_HAS_DOCSTRING is its docstring.
-            self.unit.consts.add(Const::Str(super::docstring::clean(text)));
+            self.unit.consts.add(Const::Str(super::docstring::checked_clean(text, value.span)?));
         }
         let block = self.block();
         let is_generator = block.coroutine || block.generator;

@@ -107,7 +107,7 @@ pub fn build_symbol_table<'a>(
 fn table_options(options: CompileOptions, future: future::Future) -> symbol_table::SymbolTableOptions {
     symbol_table::SymbolTableOptions {
         future: future.features,
-        last_future_line: future.last_line,
+        last_future_import: future.last_import,
         allow_top_level_await: options.allow_top_level_await,
         optimize: options.optimize,
     }

@@ -187,7 +187,7 @@ fn compare_subject(
         ..CompileOptions::default()
     };
     let start = Instant::now();
-    let (ours, our_warnings) = compile(&bytes, mode, options, settings.symbols, oracle);
+    let (ours, our_warnings) = compile(&bytes, matches!(subject, Subject::Snippet { .. }), mode, options, settings.symbols, oracle);
     tally.ours_time += start.elapsed();
     let answer = oracle.borrow_mut().ask(&request.replace("{}", &level))?;
     let fields: Vec<&str> = answer.split('\t').collect();
@@ -237,12 +237,13 @@ fn note(tally: &mut Tally, cause: String, place: &str) {
 }
 
 enum Product {
-    Code(CodeData),
+    Code(Box<CodeData>),
     Symbols(String),
 }
 
 fn compile(
     bytes: &[u8],
+    is_text: bool,
     mode: &str,
     options: CompileOptions,
     symbols: bool,
@@ -277,10 +278,16 @@ fn compile(
     };
     let describe = |error: SyntaxError| {
         // Unknown places are -1 there.
-        let (line, col) = (error.line as i32, error.col as i32);
-        format!("{} ({line}:{col} {}:{})", error.message, error.end_line, error.end_col)
+        let [line, col, end_line, end_col] =
+            [error.line, error.col, error.end_line, error.end_col].map(|number| number as i32);
+        format!("{} ({line}:{col} {end_line}:{end_col})", error.message)
     };
-    let parsed = match syntax::parse_bytes(&arena, bytes, parse_options) {
+    // Snippets are str to the oracle, so their coding comments mean nothing.
+    let parsed = match (is_text, std::str::from_utf8(bytes)) {
+        (true, Ok(text)) => syntax::parse(&arena, text, parse_options),
+        _ => syntax::parse_bytes(&arena, bytes, parse_options),
+    };
+    let parsed = match parsed {
         Ok(parsed) => parsed,
         Err(error) => return (Err(describe(error)), String::new()),
     };
@@ -293,7 +300,7 @@ fn compile(
             Product::Symbols(lines.join("\n"))
         })
     } else {
-        codegen::compile(&parsed.module, "f", options, &mut warnings).map(Product::Code)
+        codegen::compile(&parsed.module, "f", options, &mut warnings).map(|code| Product::Code(Box::new(code)))
     };
     let shown: Vec<String> = warnings.iter().map(|warning| format!("{}: {}", warning.line, warning.message)).collect();
     (result.map_err(describe), shown.join("\n"))

@@ -169,7 +169,9 @@ impl<'a> Analysis<'_, 'a> {
         }
         // In a block that sees a class, a name that the class binds is looked up there at run time and then as a
         // global, past any function in between.
-        if let Some(class) = class_entry {
+        if let Some(class) = class_entry
+            && name != "__classdict__"
+        {
             let class_flags = self.table.block(class).flags_of(name);
             if class_flags.contains(SymbolFlags::GLOBAL) {
                 return Ok(Scope::GlobalExplicit);

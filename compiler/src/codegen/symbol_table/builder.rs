@@ -336,8 +336,8 @@ impl<'a> Builder<'a> {
                 self.expression(test)?;
                 self.optional(*msg)?;
             }
-            StmtKind::ImportFrom { module: Some("__future__"), .. }
-                if i64::from(span.line) > self.options.last_future_line =>
+            StmtKind::ImportFrom { module: Some("__future__"), level: None | Some(0), .. }
+                if (span.line, span.col) > self.options.last_future_import =>
             {
                 let message = "from __future__ imports must occur at the beginning of the file";
                 return Err(syntax_error(message.to_owned(), span));
