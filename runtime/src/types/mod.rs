@@ -40,6 +40,7 @@ pub mod simple_namespace;
 pub mod singletons;
 pub mod slice;
 pub mod slot_table;
+pub mod std_printer;
 pub mod str;
 pub mod string;
 pub mod super_object;
