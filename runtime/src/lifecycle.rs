@@ -41,7 +41,12 @@ pub fn start(config: Config) -> PyResult<Box<Thread>> {
     interpreter.main_thread.store(thread.shared.ident.load(Ordering::Relaxed), Ordering::Relaxed);
     interpreter::initialize_runtime();
     interpreter.store(&interpreter.modules, Some(dict::new()));
-    crate::builtins::initialize(&mut thread)?;
+    if let Err(raised) = crate::builtins::initialize(&mut thread) {
+        if let Some(exception) = thread.take_exception() {
+            eprint!("{}", crate::exceptions::display::render(*exception, &mut thread));
+        }
+        return Err(raised);
+    }
     Ok(thread)
 }
 
