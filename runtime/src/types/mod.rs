@@ -27,6 +27,7 @@ pub mod hashing;
 pub mod int;
 pub mod int_methods;
 pub mod iterators;
+pub mod lazy_iterators;
 pub mod list;
 pub mod mapping_proxy;
 pub mod memoryview;
