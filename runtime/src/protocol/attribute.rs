@@ -81,11 +81,13 @@ pub fn get_by_text(object: Value, name: &str, thread: &mut Thread) -> PyResult {
 /// `getattr(object, name, None)`-like: `None` if there is no such attribute, other errors come out.
 pub fn get_optional(object: Value, name: Value, thread: &mut Thread) -> PyResult<Option<Owned>> {
     let ty = object.type_object();
-    if uses_generic_lookup(ty) {
-        return generic_get_optional(object, name, thread);
-    }
-    match get(object, name, thread) {
-        Ok(value) => Ok(Some(value)),
+    let found = if uses_generic_lookup(ty) {
+        generic_get_optional(object, name, thread)
+    } else {
+        get(object, name, thread).map(Some)
+    };
+    match found {
+        Ok(value) => Ok(value),
         Err(raised) => {
             drop(thread.catch(raised, &exc::ATTRIBUTE_ERROR)?);
             Ok(None)

@@ -16,6 +16,7 @@ fn main() -> ExitCode {
     match arguments.first().map(String::as_str) {
         Some("compare-ast") => compare_ast::run(&arguments[1..]),
         Some("compare-bytecode") => compare_bytecode::run(&arguments[1..]),
+        Some("has-oracle") => if oracle::available().is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE },
         Some("dist") => report(dist::run(&arguments[1..])),
         Some("test") => programs::run(&arguments[1..]),
         Some("tidy") => report(tidy::run()),
