@@ -8,7 +8,7 @@ fn outcome(source: String) -> Result<(), SyntaxErrorKind> {
     let parse_it = move || {
         let arena = bumpalo::Bump::new();
         let options = ParseOptions { mode: Mode::Exec, ..ParseOptions::default() };
-        parse(&arena, &source, "<test>", options).map(|_| ()).map_err(|error| error.kind)
+        parse(&arena, &source, options).map(|_| ()).map_err(|error| error.kind)
     };
     let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(parse_it);
     thread.expect("a thread").join().expect("no panic")

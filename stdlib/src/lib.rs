@@ -1,5 +1,20 @@
-//! Native modules.
+//! Native modules: one file or folder each, named as the module without its underscore where that is free.
+
 pub mod binascii;
 pub mod random;
 pub mod sre;
 pub mod structure;
+pub mod sys;
+pub mod version;
+
+use pyrt_runtime::interpreter::{Interpreter, NativeModule};
+
+/// All native modules of this crate.
+pub static MODULES: &[NativeModule] = &[];
+
+/// Makes the native modules known to the import system.
+pub fn register(interpreter: &Interpreter) {
+    for module in MODULES {
+        interpreter.add_native_module(*module);
+    }
+}

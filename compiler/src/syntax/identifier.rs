@@ -1,35 +1,23 @@
 //! The non-ASCII half of identifiers: which characters may stand in them, and their NFKC form.
 
 use std::borrow::Cow;
-use unicode_normalization::{UnicodeNormalization, is_nfkc_quick, IsNormalized};
-use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 /// `XID_Start`, or an underscore.
 pub fn is_start(c: char) -> bool {
-    c == '_' || unicode_ident::is_xid_start(c)
+    c == '_' || pyrt_unicode::is_xid_start(c as u32)
 }
 
 /// `XID_Continue`.
 pub fn is_continue(c: char) -> bool {
-    unicode_ident::is_xid_continue(c)
+    pyrt_unicode::is_xid_continue(c as u32)
 }
 
 /// The name that a non-ASCII identifier stands for.
 pub fn normalize(name: &str) -> Cow<'_, str> {
-    if is_nfkc_quick(name.chars()) == IsNormalized::Yes {
-        Cow::Borrowed(name)
-    } else {
-        Cow::Owned(name.nfkc().collect())
-    }
+    pyrt_unicode::nfkc(name)
 }
 
-/// `str.isprintable()` of one character: no control, format, surrogate, private, unassigned or separator character
-/// other than the space.
+/// `str.isprintable()` of one character.
 pub fn is_printable(c: char) -> bool {
-    use GeneralCategory::*;
-    c == ' '
-        || !matches!(
-            c.general_category(),
-            Control | Format | Surrogate | PrivateUse | Unassigned | LineSeparator | ParagraphSeparator | SpaceSeparator
-        )
+    pyrt_unicode::is_printable(c as u32)
 }

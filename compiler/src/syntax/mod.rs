@@ -23,7 +23,7 @@ mod token_stream;
 pub mod tokenizer;
 
 pub use dump::{ascii_repr, dump};
-pub use parser::{Mode, ParseOptions, Parsed, parse, parse_bytes};
-pub use source::DecodeHook;
+pub use parser::{Mode, ParseOptions, Parsed, parse, parse_bytes, parse_with_warnings};
+pub use source::{DecodeHook, decode};
 pub use token_iter::{TokenInfo, TokenIter};
 pub use string_literal::CharacterByName;

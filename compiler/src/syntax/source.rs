@@ -52,7 +52,9 @@ pub(super) fn line(source: &str, number: u32) -> Option<&str> {
 }
 
 /// Finds the encoding that a source declares (PEP 263) and decodes it.
-pub(super) fn decode(bytes: &[u8], hook: Option<DecodeHook>) -> Result<String, SyntaxError> {
+///
+/// `file` is named in the message about bytes that are not UTF-8.
+pub fn decode(bytes: &[u8], hook: Option<DecodeHook>, file: Option<&str>) -> Result<String, SyntaxError> {
     let (has_mark, body) = match bytes.strip_prefix(b"\xef\xbb\xbf") {
         Some(rest) => (true, rest),
         None => (false, bytes),
@@ -72,7 +74,7 @@ pub(super) fn decode(bytes: &[u8], hook: Option<DecodeHook>) -> Result<String, S
         });
     }
     match encoding {
-        "utf-8" => utf8(body),
+        "utf-8" => utf8(body, file),
         "iso-8859-1" => Ok(body.iter().map(|&c| c as char).collect()),
         _ => match hook {
             Some(hook) => hook(encoding, body).map_err(codec_error),
@@ -101,7 +103,7 @@ fn decode_without_codecs(encoding: &str, body: &[u8]) -> Result<String, String> 
     }
 }
 
-fn utf8(body: &[u8]) -> Result<String, SyntaxError> {
+fn utf8(body: &[u8], file: Option<&str>) -> Result<String, SyntaxError> {
     let problem = match std::str::from_utf8(body) {
         Ok(text) => return Ok(text.to_owned()),
         Err(problem) => problem,
@@ -114,9 +116,10 @@ fn utf8(body: &[u8]) -> Result<String, SyntaxError> {
     Err(SyntaxError {
         kind: SyntaxErrorKind::Syntax,
         message: format!(
-            "Non-UTF-8 code starting with '\\x{:02x}' on line {line}, but no encoding declared; \
+            "Non-UTF-8 code starting with '\\x{:02x}'{} on line {line}, but no encoding declared; \
              see https://peps.python.org/pep-0263/ for details",
-            body[at]
+            body[at],
+            file.map(|name| format!(" in file {name}")).unwrap_or_default()
         ),
         line,
         col,

@@ -1,6 +1,6 @@
 //! Tokens as `_tokenize.TokenizerIter` reports them: numbers, text, positions in characters, and the line.
 
-use super::error::{NO_OFFSET, SyntaxError, SyntaxErrorKind};
+use super::error::{SyntaxError, SyntaxErrorKind};
 use super::tokenizer::{NO_COLUMN, State, Token, TokenKind, Tokenizer, TokenizerOptions};
 
 /// A token with what Python code sees of it. Lines from 1, columns from 0 in characters, -1 where there is none.
@@ -90,33 +90,36 @@ impl<'s> TokenIter<'s> {
         if let Some(error) = self.tokenizer.take_error() {
             return error;
         }
-        let (kind, col, message) = match self.tokenizer.state() {
-            State::EndOfSource => (
-                SyntaxErrorKind::Syntax,
-                self.tokenizer.offset_in_buffer() as i32,
-                "unexpected EOF in multi-line statement",
-            ),
+        let tokenizer = &self.tokenizer;
+        let (kind, message) = match tokenizer.state() {
+            State::EndOfSource => (SyntaxErrorKind::Syntax, "unexpected EOF in multi-line statement"),
             State::BadDedent => {
-                (SyntaxErrorKind::Indentation, -1, "unindent does not match any outer indentation level")
+                (SyntaxErrorKind::Indentation, "unindent does not match any outer indentation level")
             }
-            State::TabSpace => (SyntaxErrorKind::Tab, -1, "inconsistent use of tabs and spaces in indentation"),
-            State::TooDeep => (SyntaxErrorKind::Indentation, -1, "too many levels of indentation"),
-            State::BadContinuation => (
-                SyntaxErrorKind::Syntax,
-                self.tokenizer.offset_in_buffer() as i32 - 1,
-                "unexpected character after line continuation character",
-            ),
-            _ => (SyntaxErrorKind::Syntax, -1, "unknown tokenization error"),
+            State::TabSpace => (SyntaxErrorKind::Tab, "inconsistent use of tabs and spaces in indentation"),
+            State::TooDeep => (SyntaxErrorKind::Indentation, "too many levels of indentation"),
+            State::BadContinuation => {
+                (SyntaxErrorKind::Syntax, "unexpected character after line continuation character")
+            }
+            _ => (SyntaxErrorKind::Syntax, "unknown tokenization error"),
         };
-        let line = self.tokenizer.line();
+        let text = String::from_utf8_lossy(tokenizer.current_line()).into_owned();
+        let at_end = tokenizer.state() == State::EndOfSource;
+        let buffer = tokenizer.buffer();
+        let col = match (at_end, tokenizer.is_in_token()) {
+            (true, false) => 0,
+            (true, true) => buffer.len() as u32,
+            (false, _) => String::from_utf8_lossy(buffer).chars().count() as u32,
+        };
+        // The place is the end of what was read; no end of a range is known.
         SyntaxError {
             kind,
             message: message.into(),
-            line,
-            col: u32::try_from(col).unwrap_or(NO_OFFSET),
-            end_line: line,
-            end_col: NO_OFFSET,
-            text: Some(String::from_utf8_lossy(self.tokenizer.current_line()).into_owned()),
+            line: tokenizer.line(),
+            col,
+            end_line: if at_end { tokenizer.line() } else { 0 },
+            end_col: 0,
+            text: Some(text),
         }
     }
 }

@@ -83,6 +83,12 @@ impl<'a> TokenStream<'a> {
         &self.source[token.start as usize..token.end as usize]
     }
 
+    /// How many characters make the `col` bytes before an offset.
+    pub(super) fn chars_before(&self, offset: u32, col: u32) -> u32 {
+        let start = offset.saturating_sub(col) as usize;
+        self.source.get(start..offset as usize).map_or(0, |text| text.chars().count() as u32)
+    }
+
     /// Reads one more token.
     fn fill(&mut self) -> Token {
         if self.raised.is_some()

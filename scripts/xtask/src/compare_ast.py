@@ -4,6 +4,10 @@ import _tokenize, ast, io, os, sys, unicodedata, warnings, zlib
 sys.setrecursionlimit(100000)
 
 
+def listed(caught):
+    return "".join(f"\n{w.category.__name__}: {w.lineno}: {w.message}" for w in caught)
+
+
 def parse(mode, source):
     flags = ast.PyCF_ONLY_AST
     with warnings.catch_warnings(record=True) as caught:
@@ -17,9 +21,12 @@ def parse(mode, source):
             mode, flags = mode[:-4], flags | 0x4000
         if mode.endswith("+ded"):
             mode, flags = mode[:-4], flags | 0x200
-        tree = compile(source, "<source>", mode, flags, dont_inherit=True, _feature_version=int(version))
-    found = "".join(f"\n{w.category.__name__}: {w.lineno}: {w.message}" for w in caught)
-    return ast.dump(tree, include_attributes=True) + found
+        try:
+            tree = compile(source, "<source>", mode, flags, dont_inherit=True, _feature_version=int(version))
+        except SyntaxError as e:
+            e.msg += listed(caught)
+            raise
+    return ast.dump(tree, include_attributes=True) + listed(caught)
 
 
 def tokens(source):

@@ -175,16 +175,27 @@ fn parse(source: Source, mode: &str, hooks: ParseOptions) -> Result<String, Synt
         }
     }
     let arena = bumpalo::Bump::new();
-    let parsed = match source {
-        Source::Bytes(bytes) => syntax::parse_bytes(&arena, bytes, "<source>", options),
-        Source::Text(text) => syntax::parse(&arena, text, "<source>", options),
-    }?;
-    let mut text = syntax::dump(&parsed.module, true, None);
-    for warning in &parsed.warnings {
-        let class = if warning.is_syntax_warning { "SyntaxWarning" } else { "DeprecationWarning" };
-        text.push_str(&format!("\n{class}: {}: {}", warning.line, warning.message));
+    let decoded;
+    let text = match source {
+        Source::Text(text) => text,
+        Source::Bytes(bytes) => {
+            decoded = syntax::decode(bytes, options.decode, None)?;
+            &decoded
+        }
+    };
+    let mut warnings = Vec::new();
+    let result = syntax::parse_with_warnings(&arena, text, options, &mut warnings);
+    let listed: String = warnings
+        .iter()
+        .map(|warning| {
+            let class = if warning.is_syntax_warning { "SyntaxWarning" } else { "DeprecationWarning" };
+            format!("\n{class}: {}: {}", warning.line, warning.message)
+        })
+        .collect();
+    match result {
+        Ok(module) => Ok(syntax::dump(&module, true, None) + &listed),
+        Err(error) => Err(SyntaxError { message: error.message + &listed, ..error }),
     }
-    Ok(text)
 }
 
 /// The tokens, one a line, as `ascii()` of the oracle's tuples.
@@ -301,7 +312,7 @@ fn measure(subjects: &[Subject]) -> std::io::Result<bool> {
         let start = Instant::now();
         let names = |_: &str| Some(63);
         let options = ParseOptions { character_by_name: Some(&names), ..ParseOptions::default() };
-        if syntax::parse_bytes(&arena, &source, "<source>", options).is_ok() {
+        if syntax::parse_bytes(&arena, &source, options).is_ok() {
             time += start.elapsed();
             bytes += source.len();
         }
@@ -363,7 +374,7 @@ impl Cache {
     fn open() -> std::io::Result<Self> {
         let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".into());
         std::fs::create_dir_all(&target)?;
-        let path = Path::new(&target).join("compare-ast-answers");
+        let path = Path::new(&target).join(format!("compare-ast-answers-{:08x}", crc32(SCRIPT.as_bytes())));
         let mut known = HashMap::new();
         if let Ok(text) = std::fs::read_to_string(&path) {
             for line in text.lines() {

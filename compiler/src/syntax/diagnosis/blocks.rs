@@ -202,8 +202,7 @@ impl<'a> Diagnosis<'a, '_> {
                     d.tok(T::RightParen)?;
                     d.tok(T::Colon)?;
                     d.eat(T::TypeComment)?;
-                    d.block()?;
-                    d.check_version(9, "Parenthesized context managers are")
+                    d.block()
                 })?
                 .is_some()
                 || self
@@ -300,7 +299,8 @@ impl<'a> Diagnosis<'a, '_> {
         {
             return Ok(());
         }
-        for handler in [Self::except_block, Self::except_star_block] {
+        for is_star in [false, true] {
+            let handler = if is_star { Self::except_star_block } else { Self::except_block };
             if self
                 .opt(|d| {
                     d.tok(T::Try)?;
@@ -308,7 +308,8 @@ impl<'a> Diagnosis<'a, '_> {
                     d.block()?;
                     d.some(handler)?;
                     d.opt(Self::else_block)?;
-                    d.opt(Self::finally_block)
+                    d.opt(Self::finally_block)?;
+                    if is_star { d.check_version(11, "Exception groups are") } else { Ok(()) }
                 })?
                 .is_some()
             {
@@ -434,7 +435,7 @@ impl<'a> Diagnosis<'a, '_> {
             d.missing_block(header, "'except*' statement")
         })?;
         if self.opt(|d| d.except_with_type(true))?.is_some() {
-            return self.check_version(11, "Exception groups are");
+            return Ok(());
         }
         self.mistake(|d| {
             d.alt(|d| d.unparenthesized_types(true))?;
@@ -546,7 +547,6 @@ impl<'a> Diagnosis<'a, '_> {
                 d.word("match")?;
                 d.subject()?;
                 d.tok(T::NewLine)?;
-                d.check_version(10, "Pattern matching is")?;
                 d.raise_last("expected ':'")
             })?;
             let header = d.word("match")?;

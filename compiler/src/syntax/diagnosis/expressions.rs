@@ -133,8 +133,10 @@ impl<'a> Diagnosis<'a, '_> {
     /// An expression, with the rules of mistakes out of force all the way down.
     pub(super) fn expression_without_mistakes(&mut self) -> Rule<ExprRef<'a>> {
         let looks_for_mistakes = std::mem::replace(&mut self.looks_for_mistakes, false);
+        let keeps_quiet = std::mem::replace(&mut self.parser.keeps_quiet, false);
         let result = self.valid_expression();
         self.looks_for_mistakes = looks_for_mistakes;
+        self.parser.keeps_quiet = keeps_quiet;
         result
     }
 

@@ -24,7 +24,7 @@ mod strings;
 mod targets;
 
 use super::ast::{Constant, Expr, ExprContext, ExprKind, ExprRef, Span};
-use super::error::{SyntaxError, SyntaxErrorKind};
+use super::error::{CompileWarning, SyntaxError, SyntaxErrorKind};
 use super::parser::{Mode, Parser};
 use super::tokenizer::{State, Token, TokenKind};
 use std::collections::HashMap;
@@ -72,42 +72,48 @@ struct Diagnosis<'a, 'o> {
     string: strings::InnerString,
 }
 
-/// The error of a source that the parser rejects.
-pub(super) fn explain(parser: &Parser) -> SyntaxError {
-    let fallback = parser.fallback_error();
-    let allow_incomplete = parser.options.allow_incomplete_input;
+/// The error of a source that the parser rejects, and the warnings that come before it.
+pub(super) fn explain(parser: &Parser, warnings: &mut Vec<CompileWarning>) -> SyntaxError {
     let mut diagnosis = Diagnosis {
         parser: parser.restarted(),
         looks_for_mistakes: false,
         memo: HashMap::default(),
         string: strings::InnerString::default(),
     };
-    if diagnosis.input().is_ok() || diagnosis.parser.too_nested {
-        return fallback;
-    }
-    let stream = &mut diagnosis.parser.stream;
-    if allow_incomplete
-        && matches!(stream.tokenizer.state(), State::EndOfSource | State::EndInTripleQuoted | State::EndInQuoted)
-    {
-        stream.raised = None;
-        if let Some(&last) = stream.tokens.last() {
-            stream.raise_at_token_position(SyntaxErrorKind::Incomplete, last, "incomplete input".into());
-        }
-        return stream.raised.take().unwrap_or(fallback);
-    }
-    let last = stream.tokens.last().copied();
-    if stream.raised.is_none() {
-        stream.mark = 0;
-        stream.tokenizer.report_warnings = false;
-        diagnosis.memo.clear();
-        diagnosis.looks_for_mistakes = true;
-        let _ = diagnosis.input();
-    }
-    diagnosis.settle(last);
-    diagnosis.parser.stream.raised.take().unwrap_or(fallback)
+    let error = diagnosis.explain();
+    warnings.append(&mut diagnosis.parser.stream.tokenizer.warnings);
+    error.unwrap_or_else(|| parser.fallback_error())
 }
 
 impl<'a> Diagnosis<'a, '_> {
+    /// `None` when the stack does not suffice, or if this grammar accepts what the parser does not.
+    fn explain(&mut self) -> Option<SyntaxError> {
+        if self.input().is_ok() || self.parser.too_nested {
+            return None;
+        }
+        let stream = &mut self.parser.stream;
+        let last = stream.tokens.last().copied();
+        let source_ended = matches!(
+            stream.tokenizer.state(),
+            State::EndOfSource | State::EndInTripleQuoted | State::EndInQuoted
+        );
+        if self.parser.options.allow_incomplete_input && source_ended {
+            stream.raised = None;
+            stream.raise_at_token_position(SyntaxErrorKind::Incomplete, last?, "incomplete input".into());
+            return stream.raised.take();
+        }
+        if stream.raised.is_none() {
+            stream.mark = 0;
+            self.memo.clear();
+            self.parser.keeps_quiet = true;
+            self.looks_for_mistakes = true;
+            // Whether it fails again tells nothing; what it raises does.
+            let _ = self.input();
+        }
+        self.settle(last);
+        self.parser.stream.raised.take()
+    }
+
     fn input(&mut self) -> Rule<()> {
         match self.parser.options.mode {
             Mode::Exec => {

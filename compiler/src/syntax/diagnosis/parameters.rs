@@ -30,6 +30,7 @@ impl<'a> Diagnosis<'a, '_> {
     }
 
     fn parameter_list(&mut self, place: Place) -> Rule<()> {
+        const POSITIONAL_ONLY: &str = "Positional-only parameters are";
         self.mistake(|d| d.invalid_parameters(place))?;
         let star_etc = |d: &mut Self| d.opt(|d| d.star_etc(place));
         if self
@@ -37,14 +38,16 @@ impl<'a> Diagnosis<'a, '_> {
                 d.slash_without_defaults(place)?;
                 d.many(|d| d.without_default(place))?;
                 d.many(|d| d.with_default(place))?;
-                star_etc(d)
+                star_etc(d)?;
+                d.check_version(8, POSITIONAL_ONLY)
             })?
             .is_some()
             || self
                 .opt(|d| {
                     d.slash_with_defaults(place)?;
                     d.many(|d| d.with_default(place))?;
-                    star_etc(d)
+                    star_etc(d)?;
+                    d.check_version(8, POSITIONAL_ONLY)
                 })?
                 .is_some()
             || self
@@ -72,7 +75,7 @@ impl<'a> Diagnosis<'a, '_> {
         if !self.eat(T::Comma)? {
             self.ahead(&[place.end()])?;
         }
-        self.check_version(8, "Positional-only parameters are")
+        Ok(())
     }
 
     fn slash_without_defaults(&mut self, place: Place) -> Rule<()> {

@@ -192,7 +192,8 @@ impl<'a> Diagnosis<'a, '_> {
         if self
             .opt(|d| {
                 d.tok(T::Name)?;
-                d.annotation_and_value()
+                d.annotation_and_value()?;
+                d.check_version(6, "Variable annotation syntax is")
             })?
             .is_some()
         {
@@ -208,7 +209,8 @@ impl<'a> Diagnosis<'a, '_> {
                 if parenthesized.is_none() {
                     d.attribute_or_subscript()?;
                 }
-                d.annotation_and_value()
+                d.annotation_and_value()?;
+                d.check_version(6, "Variable annotations syntax is")
             })?
             .is_some()
         {
@@ -244,7 +246,7 @@ impl<'a> Diagnosis<'a, '_> {
             d.tok(T::Equal)?;
             d.yield_or_star_expressions()
         })?;
-        self.check_version(6, "Variable annotation syntax is")
+        Ok(())
     }
 
     fn target_and_equal(&mut self) -> Rule<()> {

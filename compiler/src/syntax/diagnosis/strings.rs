@@ -25,7 +25,6 @@ impl<'a> Diagnosis<'a, '_> {
             if let Some(pieces) = d.opt(|d| d.some(Self::string_or_f_string))? {
                 let value = d.checked_concatenation(&pieces)?;
                 if pieces.iter().any(|piece| matches!(piece.kind, ExprKind::JoinedStr { .. })) {
-                    d.check_version(6, "Format strings are")?;
                     return Ok(d.node(ExprKind::JoinedStr { values: &[] }, start));
                 }
                 return Ok(d.node(ExprKind::Constant { value, kind: None }, start));
@@ -101,6 +100,9 @@ impl<'a> Diagnosis<'a, '_> {
             }
         }
         self.tok(end)?;
+        if end == T::TStringEnd {
+            self.check_version(14, "t-strings are")?;
+        }
         let end = self.parser.stream.previous();
         for token in middles {
             self.parser.middle(token, is_raw, end).map_err(|_| Miss::Raised)?;

@@ -137,10 +137,7 @@ impl<'a> Parser<'a, '_> {
         let in_parentheses =
             if self.peek() == T::LeftParen { self.attempt(Self::parenthesized_with_items)? } else { None };
         let items = match in_parentheses {
-            Some(items) => {
-                self.check_version(9, "Parenthesized context managers are")?;
-                items
-            }
+            Some(items) => items,
             None => {
                 let items = self.with_items()?;
                 self.expect(T::Colon)?;

@@ -58,6 +58,8 @@ pub struct ParseOptions<'o> {
     /// `sys.get_int_max_str_digits()`, 0 for no limit.
     pub int_max_str_digits: usize,
     pub character_by_name: CharacterByName<'o>,
+    /// The file that the bytes come from, for the message about bytes that are not UTF-8.
+    pub file: Option<&'o str>,
     /// Decodes sources in encodings other than UTF-8, Latin-1 and ASCII (for [`parse_bytes`]).
     pub decode: Option<DecodeHook<'o>>,
 }
@@ -74,6 +76,7 @@ impl Default for ParseOptions<'_> {
             stack_bytes: 1 << 20,
             int_max_str_digits: 4300,
             character_by_name: None,
+            file: None,
             decode: None,
         }
     }
@@ -87,12 +90,23 @@ pub struct Parsed<'a> {
 }
 
 /// Parses a source. The tree lives in `arena` and borrows nothing else.
-pub fn parse<'a>(
+///
+/// # Errors
+/// What CPython raises: `SyntaxError` and its subclasses, or [`SyntaxErrorKind::TooNested`] when
+/// [`ParseOptions::stack_bytes`] do not suffice. The caller adds the file name.
+pub fn parse<'a>(arena: &'a Bump, source: &str, options: ParseOptions) -> Result<Parsed<'a>, SyntaxError> {
+    let mut warnings = Vec::new();
+    let module = parse_with_warnings(arena, source, options, &mut warnings)?;
+    Ok(Parsed { module, warnings })
+}
+
+/// As [`parse`], and gives the warnings that CPython issues before it fails, too.
+pub fn parse_with_warnings<'a>(
     arena: &'a Bump,
     source: &str,
-    _filename: &str,
     options: ParseOptions,
-) -> Result<Parsed<'a>, SyntaxError> {
+    warnings: &mut Vec<CompileWarning>,
+) -> Result<Mod<'a>, SyntaxError> {
     let plain_error = |kind, message: &str| SyntaxError {
         kind,
         message: message.into(),
@@ -112,27 +126,26 @@ pub fn parse<'a>(
     let mut parser = Parser::new(arena, text, &options);
     match parser.input() {
         Ok(module) => {
+            warnings.append(&mut parser.stream.tokenizer.warnings);
             if options.mode == Mode::Single && parser.more_follows() {
-                let stream = &mut parser.stream;
-                stream.raise_last(
+                parser.stream.raise_last(
                     SyntaxErrorKind::Syntax,
                     "multiple statements found while compiling a single statement".into(),
                 );
-                if let Some(error) = stream.raised.take() {
+                if let Some(error) = parser.stream.raised.take() {
                     return Err(error);
                 }
             }
-            Ok(Parsed { module, warnings: std::mem::take(&mut parser.stream.tokenizer.warnings) })
+            Ok(module)
         }
-        Err(Failed) => {
-            if parser.too_nested {
-                return Err(plain_error(
-                    SyntaxErrorKind::TooNested,
-                    "Parser stack overflowed - Python source too complex to parse",
-                ));
-            }
-            Err(diagnosis::explain(&parser))
+        Err(Failed) if parser.too_nested => {
+            warnings.append(&mut parser.stream.tokenizer.warnings);
+            Err(plain_error(
+                SyntaxErrorKind::TooNested,
+                "Parser stack overflowed - Python source too complex to parse",
+            ))
         }
+        Err(Failed) => Err(diagnosis::explain(&parser, warnings)),
     }
 }
 
@@ -140,11 +153,10 @@ pub fn parse<'a>(
 pub fn parse_bytes<'a>(
     arena: &'a Bump,
     bytes: &[u8],
-    filename: &str,
     options: ParseOptions,
 ) -> Result<Parsed<'a>, SyntaxError> {
-    let text = source::decode(bytes, options.decode)?;
-    parse(arena, &text, filename, options)
+    let text = source::decode(bytes, options.decode, options.file)?;
+    parse(arena, &text, options)
 }
 
 pub(super) use statements::augmented_operator;
@@ -162,6 +174,8 @@ pub(in crate::syntax) struct Parser<'a, 'o> {
     /// Strings parsed while speculating, by token: the second attempt must not warn again.
     pub(in crate::syntax) known_strings: Vec<(usize, ExprRef<'a>, usize)>,
     pub(in crate::syntax) speculating: bool,
+    /// No warnings of escapes: while the second pass looks for mistakes, which reads the same strings again.
+    pub(in crate::syntax) keeps_quiet: bool,
     /// Offset of a `<>` where an operator fits.
     pub(in crate::syntax) rejected_diamond: Option<u32>,
     /// `<>` is wanted, by option or by an import from `__future__`.
@@ -189,6 +203,7 @@ impl<'a, 'o> Parser<'a, 'o> {
             too_nested: false,
             known_strings: Vec::new(),
             speculating: false,
+            keeps_quiet: false,
             rejected_diamond: None,
             barry_as_flufl: options.barry_as_flufl,
             stack_base: stack_address(),

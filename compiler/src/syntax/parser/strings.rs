@@ -89,7 +89,6 @@ impl<'a> Parser<'a, '_> {
         }
         if has_fields {
             let values = self.merge_constants(&pieces);
-            self.check_version(6, "Format strings are")?;
             return Ok(self.node(ExprKind::JoinedStr { values }, start));
         }
         Ok(self.joined(&pieces))
@@ -168,7 +167,7 @@ impl<'a> Parser<'a, '_> {
     /// Warns of an escape in the text of a token; in f-strings `token` is the one that ends the string.
     #[cold]
     fn warn_of_escape(&mut self, invalid: InvalidEscape, token: Token, text: &str) {
-        if !self.stream.tokenizer.report_warnings || (token.kind != T::String && invalid.is_brace) {
+        if self.keeps_quiet || (token.kind != T::String && invalid.is_brace) {
             return;
         }
         let lines = text.bytes().take(invalid.offset).filter(|&c| c == b'\n').count() as u32;
@@ -176,9 +175,9 @@ impl<'a> Parser<'a, '_> {
             is_syntax_warning: self.options.feature_version >= 12,
             message: invalid.message,
             line: token.line + lines,
-            col: token.col.wrapping_add(1),
+            col: self.stream.chars_before(token.start, token.col) + 1,
             end_line: token.end_line,
-            end_col: token.end_col.wrapping_add(1),
+            end_col: self.stream.chars_before(token.end, token.end_col) + 1,
         });
     }
 
@@ -225,6 +224,9 @@ impl<'a> Parser<'a, '_> {
                 }
                 T::FStringEnd | T::TStringEnd => {
                     let end = self.take();
+                    if is_template {
+                        self.check_version(14, "t-strings are")?;
+                    }
                     for (index, token) in texts {
                         let text = self.middle(token, is_raw, end)?;
                         if let Some(piece) = pieces.get_mut(index) {

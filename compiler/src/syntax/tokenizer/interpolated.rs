@@ -34,6 +34,11 @@ impl StringMode {
         if self.template { 't' } else { 'f' }
     }
 
+    /// Offset of the line where the string began.
+    pub(super) fn line_start(&self) -> usize {
+        self.line_start
+    }
+
     fn is_in_expression(&self) -> bool {
         self.expression_depth >= 0
     }

@@ -106,7 +106,6 @@ pub struct Tokenizer<'s> {
     error: Option<SyntaxError>,
     options: TokenizerOptions,
     pub warnings: Vec<CompileWarning>,
-    pub report_warnings: bool,
 }
 
 /// Marks that `state` or `error` of the tokenizer says what went wrong.
@@ -158,7 +157,6 @@ impl<'s> Tokenizer<'s> {
             error: None,
             options,
             warnings: Vec::new(),
-            report_warnings: true,
         }
     }
 
@@ -199,9 +197,20 @@ impl<'s> Tokenizer<'s> {
         self.source.get(self.line_start..self.line_end).unwrap_or(b"")
     }
 
+    /// Whether the current token, or the f-string around it, has begun.
+    pub fn is_in_token(&self) -> bool {
+        self.token_start.is_some() || self.is_in_interpolated()
+    }
+
     /// Whether an f-string or t-string is open.
     pub fn is_in_interpolated(&self) -> bool {
         !self.modes.is_empty()
+    }
+
+    /// The text that CPython's buffer would hold: more than a line inside tokens and f-strings.
+    pub fn buffer(&self) -> &'s [u8] {
+        let start = self.modes.first().map_or(self.buffer_start, |mode| mode.line_start());
+        self.source.get(start..self.line_end).unwrap_or(b"")
     }
 
     /// Bytes from the start of the buffer that CPython would have kept to the position.
@@ -394,14 +403,10 @@ impl<'s> Tokenizer<'s> {
                 {
                     return Err(self.fail(format!("{}-string: unmatched '{}'", mode.letter(), c as char)));
                 }
-                let mut message = format!(
-                    "closing parenthesis '{}' does not match opening parenthesis '{}'",
-                    c as char, open.bracket as char
-                );
-                if open.line != self.line {
-                    message.push_str(&format!(" on line {}", open.line));
+                if !self.options.extra_tokens {
+                    let message = self.mismatch(c, open);
+                    return Err(self.fail(message));
                 }
-                return Err(self.fail(message));
             }
         }
         if let Some(mode) = self.modes.last_mut() {
@@ -418,6 +423,17 @@ impl<'s> Tokenizer<'s> {
             }
         }
         Ok(())
+    }
+
+    fn mismatch(&self, c: u8, open: OpenBracket) -> String {
+        let mut message = format!(
+            "closing parenthesis '{}' does not match opening parenthesis '{}'",
+            c as char, open.bracket as char
+        );
+        if open.line != self.line {
+            message.push_str(&format!(" on line {}", open.line));
+        }
+        message
     }
 
     fn name_or_string(&mut self, start: usize, first: u8) -> Result<Token, Stopped> {
@@ -660,17 +676,15 @@ impl<'s> Tokenizer<'s> {
     }
 
     fn warn(&mut self, message: String) {
-        if self.report_warnings {
-            let col = self.chars_in_line(self.pos);
-            self.warnings.push(CompileWarning {
-                is_syntax_warning: true,
-                message,
-                line: self.line,
-                col,
-                end_line: self.line,
-                end_col: col,
-            });
-        }
+        let col = self.chars_in_line(self.pos);
+        self.warnings.push(CompileWarning {
+            is_syntax_warning: true,
+            message,
+            line: self.line,
+            col,
+            end_line: self.line,
+            end_col: col,
+        });
     }
 }
 

@@ -108,7 +108,7 @@ impl Tokenizer<'_> {
         }
         match self.peek() {
             b'.' | b'e' | b'E' | b'j' | b'J' => self.after_integer_part(start),
-            _ if nonzero => {
+            _ if nonzero && !self.options.extra_tokens => {
                 Err(self.fail_range(
                     "leading zeros in decimal integer literals are not permitted; \
                      use an 0o prefix for octal integers"
@@ -170,7 +170,8 @@ impl Tokenizer<'_> {
     /// A letter right after a number is an error, or a warning where a keyword begins that may follow a number.
     fn end_of_number(&mut self, start: usize, literal: Literal) -> Result<Token, Stopped> {
         let c = self.peek();
-        if c < 128 && is_name_part(c) {
+        // `tokenize` takes what it gets.
+        if c < 128 && is_name_part(c) && !self.options.extra_tokens {
             let rest = &self.source[self.pos..self.line_end];
             let is_word = |word: &[u8]| {
                 rest.starts_with(word) && !rest.get(word.len()).is_some_and(|&c| is_name_part(c))
