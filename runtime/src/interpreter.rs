@@ -59,6 +59,13 @@ pub struct Hooks {
     pub run_signal_handlers: Option<fn(&mut Thread) -> PyResult<()>>,
     /// `_warnings.warn_explicit` for warnings that the runtime itself gives: category, text, stack level.
     pub warn: Option<fn(Value, &str, i64, &mut Thread) -> PyResult<()>>,
+    /// Category, text, file name, line.
+    pub warn_explicit: Option<fn(Value, &str, &str, i64, &mut Thread) -> PyResult<()>>,
+    /// `compile()` of a tree, or to a tree; `None` leaves the source to the caller.
+    pub compile_ast: Option<fn(Value, &str, crate::builtins::source::SourceOptions, &mut Thread) -> PyResult<Option<Owned>>>,
+    /// `INTRINSIC_TYPEVAR` and its like (the classes are `_typing`'s): operand number, value.
+    pub typing_intrinsic_1: Option<fn(u32, Value, &mut Thread) -> PyResult>,
+    pub typing_intrinsic_2: Option<fn(u32, Value, Value, &mut Thread) -> PyResult>,
 }
 
 pub struct Interpreter {

@@ -38,7 +38,7 @@ define_names! {
     key keyword keywords last_exc last_type last_value last_traceback lineno locals loader maxsplit maxint mode modules module msg mro metaclass name name_from newline obj offset
     open opener origin path pop print_file_and_line ps1 ps2 read readable readall readinto readline reason register replace reset
     reversed send sep set_name setdefault setstate signed size sort source start startswith stderr stdin stdout step stop strict strerror
-    string sys tell text throw traceback type update utf_8 value values version warnoptions warn warn_explicit writable write zipimporter
+    string sys tell text throw traceback r#type update utf_8 value values version warnoptions warn warn_explicit writable write zipimporter
     end_lineno end_offset _ast _is_text_encoding _abc_impl _fields _attributes _field_types _io site threading _shutdown unraisablehook warnings
     dont_write_bytecode path_hooks path_importer_cache meta_path builtin_module_names _bootstrap _bootstrap_external importlib _frozen_importlib
     _frozen_importlib_external _install _install_external_importers tracebacklimit flags hash_info argv prefix exec_prefix __stdout__ __stderr__ __stdin__

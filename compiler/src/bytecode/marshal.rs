@@ -254,7 +254,7 @@ impl<'b> Reader<'b> {
             linetable: self.bytes_field()?,
             exceptiontable: self.bytes_field()?,
         };
-        if code.localsplusnames.len() != code.localspluskinds.len() || code.code.len() % 2 != 0 {
+        if code.localsplusnames.len() != code.localspluskinds.len() || !code.code.len().is_multiple_of(2) {
             return Err(MarshalError::BadData("code: inconsistent lengths"));
         }
         Ok(code)

@@ -87,8 +87,7 @@ impl<'a> Compiler<'a, '_> {
 
     fn parameter_annotation(&mut self, location: Location, annotation: ExprRef<'a>) -> Gen {
         if self.future.features.annotations() {
-            self.annotation_string(annotation);
-            return Ok(());
+            return self.annotation_string(annotation);
         }
         if let ExprKind::Starred { value, .. } = &annotation.kind {
             // `*args: *Ts` is the one item of `*Ts`.
@@ -99,9 +98,10 @@ impl<'a> Compiler<'a, '_> {
         self.expression(annotation)
     }
 
-    fn annotation_string(&mut self, annotation: ExprRef<'a>) {
-        let text = super::unparse::unparse_expression(annotation);
+    fn annotation_string(&mut self, annotation: ExprRef<'a>) -> Gen {
+        let text = super::unparse::unparse_expression(annotation, self.guard)?;
         self.load_const(annotation.span.into(), Const::Str(text));
+        Ok(())
     }
 
     pub(super) fn annotated_assignment(&mut self, statement: &'a Stmt<'a>) -> Gen {
@@ -118,7 +118,7 @@ impl<'a> Compiler<'a, '_> {
                     return Ok(());
                 }
                 if self.future.features.annotations() {
-                    self.annotation_string(annotation);
+                    self.annotation_string(annotation)?;
                     self.op_name(location, Op::LOAD_NAME, "__annotations__");
                     let name = self.mangle(id);
                     self.load_const(location, string(name));

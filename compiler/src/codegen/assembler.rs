@@ -60,7 +60,8 @@ fn resolve_jumps(sequence: &mut InstructionSequence) -> Vec<usize> {
         let target = sequence.position(Label(instruction.arg)).unwrap_or(count);
         targets.push(Some(target));
         let instruction = &mut sequence.instructions[position];
-        instruction.arg = 0;
+        // Starts from above: of two consistent sizes CPython finds the larger.
+        instruction.arg = target as u32;
         let is_forward = target > position;
         instruction.opcode = match instruction.opcode {
             Op::JUMP | Op::JUMP_NO_INTERRUPT if is_forward => Op::JUMP_FORWARD,

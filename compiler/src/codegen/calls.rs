@@ -157,7 +157,7 @@ impl<'a> Compiler<'a, '_> {
             self.op_i(Location::NONE, Op::BUILD_MAP, 0);
         }
         for keyword in keywords {
-            self.load_str(keyword.span.into(), keyword.arg.unwrap_or_default());
+            self.load_str(location, keyword.arg.unwrap_or_default());
             self.expression(keyword.value)?;
             if is_big {
                 self.op_i(Location::NONE, Op::MAP_ADD, 1);

@@ -94,14 +94,18 @@ impl<'a, 'w> Compiler<'a, 'w> {
         self.op_i(start, Op::RESUME, resume::AT_FUNC_START);
         self.op(start, Op::ANNOTATIONS_PLACEHOLDER);
         if self.block().has_conditional_annotations {
-            let place = Location::start_of_line(1);
+            let place = match module {
+                Mod::Module { body, .. } => self.module_start(body),
+                Mod::Interactive { body } => module_start(body),
+                Mod::Expression { .. } | Mod::FunctionType { .. } => Location::start_of_line(1),
+            };
             self.op_i(place, Op::BUILD_SET, 0);
             let name = self.unit.names.add("__conditional_annotations__");
             self.op_i(place, Op::STORE_NAME, name);
         }
         let returns_none = match module {
             Mod::Module { body, .. } => {
-                self.body(module_start(body), body, false)?;
+                self.body(self.module_start(body), body, false)?;
                 true
             }
             Mod::Interactive { body } => {
@@ -119,6 +123,18 @@ impl<'a, 'w> Compiler<'a, 'w> {
             }
         };
         self.assemble(returns_none)
+    }
+
+    /// Where the code of a module begins: not at a docstring that is left out.
+    fn module_start(&self, body: &[Stmt<'_>]) -> Location {
+        match body {
+            [docstring, rest @ ..]
+                if self.options.optimize >= 2 && super::docstring::docstring_of(body).is_some() =>
+            {
+                if rest.is_empty() { pass_in_place_of(docstring) } else { module_start(rest) }
+            }
+            _ => module_start(body),
+        }
     }
 
     pub(super) fn block(&self) -> &Block<'a> {
@@ -354,24 +370,43 @@ impl<'a, 'w> Compiler<'a, 'w> {
         if body.is_empty() {
             return Ok(());
         }
-        let mut statements = body;
-        if let Some((value, text)) = super::docstring::docstring_of(body)
-            && !is_interactive
-        {
-            statements = &body[1..];
-            if self.block().has_docstring {
-                self.load_const(value.span.into(), Const::Str(super::docstring::clean(text)));
+        if is_interactive {
+            self.statements(body)?;
+        } else {
+            if self.block().has_docstring
+                && let Some((value, text)) = super::docstring::docstring_of(body)
+            {
+                self.load_const(value.span.into(), Const::Str(super::docstring::checked_clean(text, value.span)?));
                 self.name_op(Location::NONE, "__doc__", ExprContext::Store);
-            } else if statements.is_empty() {
-                // Without its docstring the body is one `pass` in the same place.
-                self.op(body[0].span.into(), Op::NOP);
             }
+            self.statements_after_docstring(body)?;
         }
-        self.statements(statements)?;
         if !self.future.features.annotations() {
             self.deferred_annotations(location)?;
         }
         Ok(())
+    }
+
+    /// The body without its docstring, which was stored or is left out.
+    pub(super) fn statements_after_docstring(&mut self, body: &'a [Stmt<'a>]) -> Gen {
+        let [docstring, rest @ ..] = body else { return Ok(()) };
+        if super::docstring::docstring_of(body).is_none() {
+            return self.statements(body);
+        }
+        if self.block().has_docstring {
+            return self.statements(rest);
+        }
+        if rest.is_empty() {
+            // One `pass` is left in its place.
+            self.op(pass_in_place_of(docstring), Op::NOP);
+        }
+        if let ([_, after @ ..], Some((value, _))) = (rest, super::docstring::docstring_of(rest)) {
+            // A second string is no docstring either: it is evaluated.
+            self.expression(value)?;
+            self.op(Location::NONE, Op::POP_TOP);
+            return self.statements(after);
+        }
+        self.statements(rest)
     }
 
     /// The value of an expression that is a constant as it stands.
@@ -388,6 +423,12 @@ impl<'a, 'w> Compiler<'a, 'w> {
     pub(super) fn key<T>(node: &T) -> BlockKey {
         BlockKey::new(node, Role::Body)
     }
+}
+
+/// The place of the `pass` that stands for a removed docstring.
+fn pass_in_place_of(docstring: &Stmt<'_>) -> Location {
+    let Location { line, col, .. } = docstring.span.into();
+    Location { line, end_line: line, col, end_col: col + "pass".len() as i32 }
 }
 
 fn module_start(body: &[Stmt<'_>]) -> Location {

@@ -78,7 +78,7 @@ impl<'a> Compiler<'a, '_> {
         if is_generator {
             self.wrap_in_stopiteration_handler();
         } else {
-            self.op(output.element().span.into(), Op::RETURN_VALUE);
+            self.op(location, Op::RETURN_VALUE);
         }
         let code = self.leave_scope(true)?;
         self.make_closure(location, code, 0)?;
@@ -157,7 +157,7 @@ impl<'a> Compiler<'a, '_> {
         if is_loop {
             depth += 1;
             self.place(start);
-            self.jump(location, Op::FOR_ITER, anchor);
+            self.jump(generator.iter.span.into(), Op::FOR_ITER, anchor);
         }
         let place = self.loop_body(location, generators, generator, index, depth, output, if_cleanup)?;
         self.place(if_cleanup);
@@ -218,7 +218,7 @@ impl<'a> Compiler<'a, '_> {
     ) -> Result<Location, crate::syntax::error::SyntaxError> {
         self.expression(generator.target)?;
         for condition in generator.ifs {
-            self.jump_if(location, condition, if_cleanup, false)?;
+            self.jump_if(condition, if_cleanup, false)?;
         }
         let mut place = Location::from(output.element().span);
         if index + 1 < generators.len() {
@@ -259,10 +259,10 @@ impl<'a> Compiler<'a, '_> {
         for (name, symbol) in symbols {
             let is_bound =
                 symbol.flags.contains(SymbolFlags::LOCAL) && !symbol.flags.contains(SymbolFlags::NONLOCAL);
-            if !is_bound && !in_class {
+            if symbol.flags.contains(SymbolFlags::PARAM) {
                 continue;
             }
-            if !self.is_function_like() && self.unit.fast_hidden.get(name) != Some(&true) {
+            if (is_bound || in_class) && !self.is_function_like() && self.unit.fast_hidden.get(name) != Some(&true) {
                 self.unit.fast_hidden.insert(name, true);
                 inlined.fast_hidden.push(name);
             }

@@ -1,7 +1,9 @@
 //! The constants of a code object: equal ones are stored once.
 //!
 //! Equal means CPython's constant keys: the same type and value, with -0.0 apart from 0.0 and so inside tuples; code
-//! objects by everything but their qualified names.
+//! objects by everything but their qualified names. Code objects inside code objects are told apart by place,
+//! instructions and names alone: two of them that agree so far come from one definition that is compiled twice (in a
+//! `finally` body), and keys would else grow with the square of the nesting.
 
 use hashbrown::HashMap;
 
@@ -18,6 +20,11 @@ impl ConstTable {
     /// The index of the constant, added if it is new.
     pub(crate) fn add(&mut self, constant: Const) -> u32 {
         let key = key_of(&constant);
+        if is_nan(&constant) {
+            // Not equal to itself.
+            self.items.push(constant);
+            return self.items.len() as u32 - 1;
+        }
         if let Some(&index) = self.index.get(&key) {
             return index;
         }
@@ -29,6 +36,14 @@ impl ConstTable {
 
     pub(crate) fn get(&self, index: u32) -> Option<&Const> {
         self.items.get(index as usize)
+    }
+}
+
+fn is_nan(constant: &Const) -> bool {
+    match constant {
+        Const::Float(value) => value.is_nan(),
+        Const::Complex(real, imaginary) => real.is_nan() || imaginary.is_nan(),
+        _ => false,
     }
 }
 
@@ -92,6 +107,18 @@ fn write_key(constant: &Const, key: &mut Vec<u8>) {
 }
 
 fn write_code_key(code: &CodeData, key: &mut Vec<u8>) {
+    write_code_head(code, key);
+    key.extend((code.consts.len() as u64).to_le_bytes());
+    for constant in &code.consts {
+        match constant {
+            Const::Code(inner) => write_code_head(inner, key),
+            _ => write_key(constant, key),
+        }
+    }
+}
+
+/// Everything but the constants.
+fn write_code_head(code: &CodeData, key: &mut Vec<u8>) {
     key.push(b'c');
     for number in [code.argcount, code.posonlyargcount, code.kwonlyargcount, code.flags, code.firstlineno as u32] {
         key.extend(number.to_le_bytes());
@@ -104,8 +131,6 @@ fn write_code_key(code: &CodeData, key: &mut Vec<u8>) {
         key.extend((names.len() as u64).to_le_bytes());
         names.iter().for_each(|name| write_bytes(b'n', name.as_bytes(), key));
     }
-    key.extend((code.consts.len() as u64).to_le_bytes());
-    code.consts.iter().for_each(|constant| write_key(constant, key));
 }
 
 /// The constant of a `Constant` node.

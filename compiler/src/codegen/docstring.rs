@@ -1,6 +1,8 @@
 //! Docstrings: which expression is one, and its text without the indentation.
 
-use crate::syntax::ast::{Constant, ExprKind, ExprRef, Stmt, StmtKind};
+use super::syntax_error;
+use crate::syntax::ast::{Constant, ExprKind, ExprRef, Span, Stmt, StmtKind};
+use crate::syntax::error::{SyntaxError, SyntaxErrorKind};
 
 /// The first statement if it is a string literal.
 pub(crate) fn docstring_of<'a>(body: &[Stmt<'a>]) -> Option<(ExprRef<'a>, &'a [u8])> {
@@ -11,8 +13,28 @@ pub(crate) fn docstring_of<'a>(body: &[Stmt<'a>]) -> Option<(ExprRef<'a>, &'a [u
     }
 }
 
+/// [`clean`], refused for text with surrogates: CPython does this on UTF-8.
+pub(crate) fn checked_clean(text: &[u8], span: Span) -> Result<Vec<u8>, SyntaxError> {
+    let expanded = expand_tabs(text);
+    let valid = match std::str::from_utf8(&expanded) {
+        Ok(_) => return Ok(clean(text)),
+        Err(error) => &expanded[..error.valid_up_to()],
+    };
+    let position = valid.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
+    let surrogate = expanded[valid.len()..].iter().take(3).fold(0, |code, byte| code << 6 | u32::from(byte & 0x3F));
+    let mut error = syntax_error(
+        format!(
+            "'utf-8' codec can't encode character '\\u{:04x}' in position {position}: surrogates not allowed",
+            surrogate & 0xFFFF
+        ),
+        span,
+    );
+    error.kind = SyntaxErrorKind::Value;
+    Err(error)
+}
+
 /// Expands tabs, strips the first line, and removes from the others the indentation that all non-blank ones share.
-pub(crate) fn clean(text: &[u8]) -> Vec<u8> {
+fn clean(text: &[u8]) -> Vec<u8> {
     let text = expand_tabs(text);
     let mut lines = text.split_inclusive(|&byte| byte == b'\n');
     let first = lines.next().unwrap_or_default();

@@ -55,9 +55,9 @@ impl<'a> Compiler<'a, '_> {
             ExprKind::IfExp { test, body, orelse } => {
                 let end = self.label();
                 let next = self.label();
-                self.jump_if(location, test, next, false)?;
+                self.jump_if(test, next, false)?;
                 self.expression(body)?;
-                self.jump(Location::NONE, Op::JUMP, end);
+                self.jump(Location::NONE, Op::JUMP_NO_INTERRUPT, end);
                 self.place(next);
                 self.expression(orelse)?;
                 self.place(end);
@@ -205,7 +205,7 @@ impl<'a> Compiler<'a, '_> {
         self.expression(last)?;
         self.compare_op(location, *last_op);
         let end = self.label();
-        self.jump(Location::NONE, Op::JUMP, end);
+        self.jump(Location::NONE, Op::JUMP_NO_INTERRUPT, end);
         self.place(cleanup);
         self.op_i(location, Op::SWAP, 2);
         self.op(location, Op::POP_TOP);
@@ -214,22 +214,22 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// Jumps to `next` when the truth of the expression is `condition`.
-    pub(super) fn jump_if(&mut self, location: Location, expression: ExprRef<'a>, next: Label, condition: bool) -> Gen {
+    pub(super) fn jump_if(&mut self, expression: ExprRef<'a>, next: Label, condition: bool) -> Gen {
         self.guard.check()?;
         let place = Location::from(expression.span);
         let opcode = if condition { Op::POP_JUMP_IF_TRUE } else { Op::POP_JUMP_IF_FALSE };
         match &expression.kind {
             ExprKind::UnaryOp { op: UnaryOperator::Not, operand } => {
-                return self.jump_if(location, operand, next, !condition);
+                return self.jump_if(operand, next, !condition);
             }
             ExprKind::BoolOp { op, values } => {
                 let Some((last, others)) = values.split_last() else { return Ok(()) };
                 let short_circuit = *op == BoolOperator::Or;
                 let next2 = if short_circuit != condition { self.label() } else { next };
                 for value in others {
-                    self.jump_if(location, value, next2, short_circuit)?;
+                    self.jump_if(value, next2, short_circuit)?;
                 }
-                self.jump_if(location, last, next, condition)?;
+                self.jump_if(last, next, condition)?;
                 if next2 != next {
                     self.place(next2);
                 }
@@ -238,11 +238,11 @@ impl<'a> Compiler<'a, '_> {
             ExprKind::IfExp { test, body, orelse } => {
                 let end = self.label();
                 let next2 = self.label();
-                self.jump_if(location, test, next2, false)?;
-                self.jump_if(location, body, next, condition)?;
-                self.jump(Location::NONE, Op::JUMP, end);
+                self.jump_if(test, next2, false)?;
+                self.jump_if(body, next, condition)?;
+                self.jump(Location::NONE, Op::JUMP_NO_INTERRUPT, end);
                 self.place(next2);
-                self.jump_if(location, orelse, next, condition)?;
+                self.jump_if(orelse, next, condition)?;
                 self.place(end);
                 return Ok(());
             }
@@ -267,11 +267,11 @@ impl<'a> Compiler<'a, '_> {
                 self.op(place, Op::TO_BOOL);
                 self.jump(place, opcode, next);
                 let end = self.label();
-                self.jump(Location::NONE, Op::JUMP, end);
+                self.jump(Location::NONE, Op::JUMP_NO_INTERRUPT, end);
                 self.place(cleanup);
                 self.op(place, Op::POP_TOP);
                 if !condition {
-                    self.jump(Location::NONE, Op::JUMP, next);
+                    self.jump(Location::NONE, Op::JUMP_NO_INTERRUPT, next);
                 }
                 self.place(end);
                 return Ok(());

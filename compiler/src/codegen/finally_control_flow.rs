@@ -48,7 +48,8 @@ impl Check<'_> {
                 StmtKind::For { body, orelse, .. }
                 | StmtKind::AsyncFor { body, orelse, .. }
                 | StmtKind::While { body, orelse, .. } => {
-                    self.statements(body, Surroundings { loop_exit_leaves: false, ..around })?;
+                    // As in CPython, not even a `return` in a loop warns.
+                    self.statements(body, Surroundings::default())?;
                     self.statements(orelse, around)?;
                 }
                 StmtKind::If { body, orelse, .. } => {

@@ -65,11 +65,7 @@ impl<'a> Compiler<'a, '_> {
             | FrameBlockKind::ExceptionGroupHandler
             | FrameBlockKind::AsyncComprehension
             | FrameBlockKind::StopIteration => {}
-            FrameBlockKind::ForLoop => {
-                self.keep_top(place, preserve_top);
-                self.op(place, Op::POP_ITER);
-            }
-            FrameBlockKind::AsyncForLoop | FrameBlockKind::PopValue => {
+            FrameBlockKind::ForLoop | FrameBlockKind::AsyncForLoop | FrameBlockKind::PopValue => {
                 self.keep_top(place, preserve_top);
                 self.op(place, Op::POP_TOP);
             }

@@ -118,22 +118,18 @@ impl<'a> Compiler<'a, '_> {
             private: None,
             parameters: parameter_counts(definition.args),
         })?;
-        let mut body = definition.body;
-        if let Some((_, text)) = super::docstring::docstring_of(body) {
-            if self.block().has_docstring {
-                // The first constant of a function with CO_HAS_DOCSTRING is its docstring.
-                self.unit.consts.add(Const::Str(super::docstring::clean(text)));
-            } else if body.len() == 1 {
-                self.op(body[0].span.into(), Op::NOP);
-            }
-            body = &body[1..];
+        if self.block().has_docstring
+            && let Some((value, text)) = super::docstring::docstring_of(definition.body)
+        {
+            // The first constant of a function with CO_HAS_DOCSTRING is its docstring.
+            self.unit.consts.add(Const::Str(super::docstring::checked_clean(text, value.span)?));
         }
         let block = self.block();
         let is_generator = block.coroutine || block.generator;
         if is_generator {
             self.push_block(FrameBlockKind::StopIteration, NONE, None, None)?;
         }
-        self.statements(body)?;
+        self.statements_after_docstring(definition.body)?;
         if is_generator {
             self.wrap_in_stopiteration_handler();
             self.pop_block();

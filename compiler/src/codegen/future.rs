@@ -30,16 +30,16 @@ impl FutureFeatures {
     }
 }
 
-/// The features of a module and the last line where one may be imported.
+/// The features of a module and where the last one is imported.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Future {
     pub(crate) features: FutureFeatures,
-    pub(crate) last_line: i64,
+    pub(crate) last_import: (u32, u32),
 }
 
 /// Reads the future imports at the head of the module.
 pub(crate) fn scan(module: &Mod<'_>, inherited: FutureFeatures) -> Result<Future, SyntaxError> {
-    let mut future = Future { features: inherited, last_line: -1 };
+    let mut future = Future { features: inherited, last_import: (0, 0) };
     let (Mod::Module { body, .. } | Mod::Interactive { body }) = module else { return Ok(future) };
     let first = usize::from(docstring_of(body).is_some());
     for statement in body.iter().skip(first) {
@@ -65,6 +65,6 @@ fn add(statement: &Stmt<'_>, future: &mut Future) -> Result<(), SyntaxError> {
             name => return Err(syntax_error(format!("future feature {name} is not defined"), alias.span)),
         };
     }
-    future.last_line = i64::from(statement.span.line);
+    future.last_import = (statement.span.line, statement.span.col);
     Ok(())
 }

@@ -341,7 +341,7 @@ fn conversion_number(conversion: i32) -> Option<u32> {
 
 /// Flags, width and precision after a percent sign: the conversion, the format spec that does the same, the rest.
 fn parse_directive(mut text: &[u8]) -> Option<(u8, String, &[u8])> {
-    const MAX_DIGITS: usize = 3;
+    const MAX_DIGITS: usize = 2;
     let mut left_adjusted = false;
     while let [flag @ (b'-' | b'+' | b' ' | b'#' | b'0'), tail @ ..] = text {
         left_adjusted |= *flag == b'-';

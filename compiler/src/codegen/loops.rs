@@ -87,7 +87,7 @@ impl<'a> Compiler<'a, '_> {
         let anchor = self.label();
         self.place(start);
         self.push_block(FrameBlockKind::WhileLoop, location, Some(start), Some(end))?;
-        self.jump_if(location, test, anchor, false)?;
+        self.jump_if(test, anchor, false)?;
         self.statements(body)?;
         self.jump(Location::NONE, Op::JUMP, start);
         self.pop_block();

@@ -107,6 +107,7 @@ pub fn build_symbol_table<'a>(
 fn table_options(options: CompileOptions, future: future::Future) -> symbol_table::SymbolTableOptions {
     symbol_table::SymbolTableOptions {
         future: future.features,
+        last_future_import: future.last_import,
         allow_top_level_await: options.allow_top_level_await,
         optimize: options.optimize,
     }
@@ -123,5 +124,62 @@ fn syntax_error(message: String, span: Span) -> SyntaxError {
         end_line: span.end_line,
         end_col: span.end_col.saturating_add(1),
         text: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bytecode::disassemble::disassemble;
+    use crate::bytecode::marshal;
+    use crate::syntax::{ParseOptions, parse};
+
+    fn compiled(source: &str) -> Result<CodeData, SyntaxError> {
+        let arena = Bump::new();
+        let parsed = parse(&arena, source, ParseOptions::default())?;
+        compile(&parsed.module, "f", CompileOptions::default(), &mut Vec::new())
+    }
+
+    /// The whole pipeline in one: closure, generator, handler, line and exception tables.
+    #[test]
+    fn golden() {
+        let source = "def f(a):\n    try:\n        yield [b + a for b in a if b is not None]\n    finally:\n        g('%s' % (a,))\n";
+        let text = disassemble(&compiled(source).expect("compiles"));
+        let golden = include_str!("../../../tests/golden/generator_with_finally.txt");
+        assert_eq!(text, golden, "{text}");
+    }
+
+    /// Trees that are too deep for the stack give an error in every pass. The tests run on threads of 2 MiB.
+    #[test]
+    fn deep_trees_are_refused() {
+        let sum = vec!["a"; 100_000].join("+");
+        for source in [
+            format!("x = {sum}"),
+            format!("from __future__ import annotations\nx: {sum}\n"),
+            format!("if a: pass\n{}", "elif a: pass\n".repeat(100_000)),
+            format!("a{}", ".b".repeat(100_000)),
+        ] {
+            let kind = compiled(&source).map(|_| ()).map_err(|error| error.kind);
+            assert!(
+                matches!(kind, Err(SyntaxErrorKind::Recursion | SyntaxErrorKind::TooNested)),
+                "{kind:?} for {}",
+                &source[..40]
+            );
+        }
+        assert!(compiled(&format!("x = {}", vec!["a"; 500].join("+"))).is_ok());
+    }
+
+    #[test]
+    fn code_survives_marshal() {
+        let code = compiled("class A[T]:\n    x: T = 1e300j\n    def f(self): return lambda: (self, b'', 10**30)\n");
+        let bytes = marshal::write_code(&code.expect("compiles")).expect("writes");
+        let again = marshal::read(&bytes).expect("reads");
+        assert_eq!(marshal::write(&again), Ok(bytes));
+    }
+
+    #[test]
+    fn errors_have_places_in_bytes() {
+        let error = compiled("'\u{e9}'; return").expect_err("outside a function");
+        assert_eq!((error.message.as_str(), error.line, error.col), ("'return' outside function", 1, 7));
     }
 }

@@ -55,7 +55,7 @@ impl<'a> Compiler<'a, '_> {
             if let Some(guard) = case.guard {
                 self.ensure_fail_pop(&mut context, 0);
                 let fail = context.fail_pop[0];
-                self.jump_if(location, guard, fail, false)?;
+                self.jump_if(guard, fail, false)?;
             }
             if !is_last {
                 self.op(Location::NEXT, Op::POP_TOP);
@@ -69,7 +69,7 @@ impl<'a> Compiler<'a, '_> {
             let location = Location::from(last.pattern.span);
             self.op(location, Op::NOP);
             if let Some(guard) = last.guard {
-                self.jump_if(location, guard, end, false)?;
+                self.jump_if(guard, end, false)?;
             }
             self.statements(last.body)?;
         }
@@ -133,15 +133,7 @@ impl<'a> Compiler<'a, '_> {
                 match self.pattern_constant(value)? {
                     Some(constant) => self.load_const(value.span.into(), constant),
                     None => {
-                        if !matches!(
-                            value.kind,
-                            ExprKind::Constant { .. }
-                                | ExprKind::Attribute { .. }
-                                | ExprKind::JoinedStr { .. }
-                                | ExprKind::TemplateStr { .. }
-                                | ExprKind::UnaryOp { .. }
-                                | ExprKind::BinOp { .. }
-                        ) {
+                        if !matches!(value.kind, ExprKind::Attribute { .. }) {
                             let message = "patterns may only match literals and attribute lookups".to_owned();
                             return Err(syntax_error(message, span));
                         }
@@ -218,7 +210,7 @@ impl<'a> Compiler<'a, '_> {
         for (position, pattern) in patterns.iter().enumerate() {
             if matches!(pattern.kind, PatternKind::MatchStar { .. }) {
                 if star.is_some() {
-                    let message = "multiple starred expressions in sequence pattern".to_owned();
+                    let message = "multiple starred names in sequence pattern".to_owned();
                     return Err(syntax_error(message, span));
                 }
                 star = Some(position);

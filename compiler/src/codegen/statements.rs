@@ -52,7 +52,7 @@ impl<'a> Compiler<'a, '_> {
             StmtKind::While { test, body, orelse } => {
                 self.conditionally(|this| this.while_loop(location, test, body, orelse))
             }
-            StmtKind::If { test, body, orelse } => self.conditionally(|this| this.if_statement(location, test, body, orelse)),
+            StmtKind::If { test, body, orelse } => self.conditionally(|this| this.if_statement(test, body, orelse)),
             StmtKind::With { items, body, .. } => self.conditionally(|this| this.with_statement(items, body)),
             StmtKind::AsyncWith { items, body, .. } => self.conditionally(|this| this.async_with_statement(items, body)),
             StmtKind::Match { subject, cases } => self.conditionally(|this| this.match_statement(subject, cases)),
@@ -143,13 +143,13 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
-    fn if_statement(&mut self, location: Location, test: ExprRef<'a>, body: &'a [Stmt<'a>], orelse: &'a [Stmt<'a>]) -> Gen {
+    fn if_statement(&mut self, test: ExprRef<'a>, body: &'a [Stmt<'a>], orelse: &'a [Stmt<'a>]) -> Gen {
         let end = self.label();
         let next = if orelse.is_empty() { end } else { self.label() };
-        self.jump_if(location, test, next, false)?;
+        self.jump_if(test, next, false)?;
         self.statements(body)?;
         if !orelse.is_empty() {
-            self.jump(Location::NONE, Op::JUMP, end);
+            self.jump(Location::NONE, Op::JUMP_NO_INTERRUPT, end);
             self.place(next);
             self.statements(orelse)?;
         }
@@ -176,7 +176,7 @@ impl<'a> Compiler<'a, '_> {
             return Ok(());
         }
         let end = self.label();
-        self.jump_if(location, test, end, true)?;
+        self.jump_if(test, end, true)?;
         self.op_i(location, Op::LOAD_COMMON_CONSTANT, CommonConstant::AssertionError as u32);
         if let Some(msg) = msg {
             self.expression(msg)?;
@@ -265,10 +265,6 @@ impl<'a> Compiler<'a, '_> {
 
     fn import_from(&mut self, span: Span, module: Option<&'a str>, names: &'a [Alias<'a>], level: i32) -> Gen {
         let location = Location::from(span);
-        if module == Some("__future__") && i64::from(span.line) > self.future.last_line {
-            let message = "from __future__ imports must occur at the beginning of the file";
-            return Err(syntax_error(message.to_owned(), span));
-        }
         self.load_const(location, Const::Int(i64::from(level)));
         let tuple = names.iter().map(|alias| super::constants::string(alias.name)).collect();
         self.load_const(location, Const::Tuple(tuple));
@@ -299,7 +295,6 @@ pub(super) fn attribute_location(mut location: Location, node: &Expr<'_>, attr: 
         let end_col = node.span.end_col as i32;
         if length <= end_col {
             location.col = end_col - length;
-            location.end_col = end_col;
         } else {
             // Only in trees that were not parsed from text.
             location.col = -1;

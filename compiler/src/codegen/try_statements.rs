@@ -44,7 +44,7 @@ impl<'a> Compiler<'a, '_> {
         self.op(NONE, Op::POP_BLOCK);
         self.pop_block();
         self.statements(finalbody)?;
-        self.jump(NONE, Op::JUMP, exit);
+        self.jump(NONE, Op::JUMP_NO_INTERRUPT, exit);
 
         self.place(end);
         self.push_block(FrameBlockKind::FinallyEnd, NONE, Some(end), None)?;
@@ -89,7 +89,7 @@ impl<'a> Compiler<'a, '_> {
         let cleanup = self.label();
         let except = self.try_body(location, body)?;
         self.statements(orelse)?;
-        self.jump(NONE, Op::JUMP, end);
+        self.jump(NONE, Op::JUMP_NO_INTERRUPT, end);
 
         self.place(except);
         self.jump(NONE, Op::SETUP_CLEANUP, cleanup);
@@ -121,7 +121,7 @@ impl<'a> Compiler<'a, '_> {
                 self.op(NONE, Op::POP_BLOCK);
                 self.op(NONE, Op::POP_EXCEPT);
                 self.unbind_exception(NONE, name);
-                self.jump(NONE, Op::JUMP, end);
+                self.jump(NONE, Op::JUMP_NO_INTERRUPT, end);
                 self.place(cleanup_end);
                 self.unbind_exception(NONE, name);
                 self.op_i(NONE, Op::RERAISE, 1);
@@ -133,7 +133,7 @@ impl<'a> Compiler<'a, '_> {
                 self.pop_block();
                 self.op(NONE, Op::POP_BLOCK);
                 self.op(NONE, Op::POP_EXCEPT);
-                self.jump(NONE, Op::JUMP, end);
+                self.jump(NONE, Op::JUMP_NO_INTERRUPT, end);
             }
             self.place(next);
         }
@@ -158,7 +158,7 @@ impl<'a> Compiler<'a, '_> {
         let cleanup = self.label();
         let reraise_star = self.label();
         let except = self.try_body(location, body)?;
-        self.jump(NONE, Op::JUMP, orelse);
+        self.jump(NONE, Op::JUMP_NO_INTERRUPT, orelse);
 
         self.place(except);
         self.jump(NONE, Op::SETUP_CLEANUP, cleanup);
@@ -195,23 +195,23 @@ impl<'a> Compiler<'a, '_> {
             if let Some(name) = name {
                 self.unbind_exception(NONE, name);
             }
-            self.jump(NONE, Op::JUMP, next);
+            self.jump(NONE, Op::JUMP_NO_INTERRUPT, next);
             self.place(cleanup_end);
             if let Some(name) = name {
                 self.unbind_exception(NONE, name);
             }
             self.op_i(NONE, Op::LIST_APPEND, 3);
             self.op(NONE, Op::POP_TOP);
-            self.jump(NONE, Op::JUMP, except_with_error);
+            self.jump(NONE, Op::JUMP_NO_INTERRUPT, except_with_error);
             self.place(next);
             self.op(NONE, Op::NOP);
-            self.jump(NONE, Op::JUMP, except_with_error);
+            self.jump(NONE, Op::JUMP_NO_INTERRUPT, except_with_error);
             self.place(no_match);
             self.op(place, Op::POP_TOP);
             self.place(except_with_error);
             if position + 1 == handlers.len() {
                 self.op_i(NONE, Op::LIST_APPEND, 1);
-                self.jump(NONE, Op::JUMP, reraise_star);
+                self.jump(NONE, Op::JUMP_NO_INTERRUPT, reraise_star);
             }
         }
         self.pop_block();
@@ -223,7 +223,7 @@ impl<'a> Compiler<'a, '_> {
         self.op(NONE, Op::POP_TOP);
         self.op(NONE, Op::POP_BLOCK);
         self.op(NONE, Op::POP_EXCEPT);
-        self.jump(NONE, Op::JUMP, end);
+        self.jump(NONE, Op::JUMP_NO_INTERRUPT, end);
         self.place(reraise);
         self.op(NONE, Op::POP_BLOCK);
         self.op_i(NONE, Op::SWAP, 2);

@@ -2,13 +2,18 @@
 
 use crate::bytecode::code::Const;
 use crate::codegen::constants::from_tree;
+use crate::codegen::recursion::StackGuard;
 use crate::syntax::ast::*;
+use crate::syntax::error::SyntaxError;
 
-/// The expression in canonical form, as WTF-8.
-pub fn unparse_expression(expression: &Expr<'_>) -> Vec<u8> {
-    let mut writer = Writer { text: Vec::new() };
+/// The expression in canonical form, as WTF-8. The only error is that it is nested too deep for the stack.
+pub fn unparse_expression(expression: &Expr<'_>, guard: StackGuard) -> Result<Vec<u8>, SyntaxError> {
+    let mut writer = Writer { text: Vec::new(), guard, failure: None };
     writer.expression(expression, level::TEST);
-    writer.text
+    match writer.failure {
+        None => Ok(writer.text),
+        Some(error) => Err(error),
+    }
 }
 
 /// Precedence levels, loosest first.
@@ -33,6 +38,9 @@ mod level {
 
 struct Writer {
     text: Vec<u8>,
+    guard: StackGuard,
+    /// Once set nothing more is written.
+    failure: Option<SyntaxError>,
 }
 
 impl Writer {
@@ -64,8 +72,18 @@ impl Writer {
         self.separated(list, |this, item| this.expression(item, level::TEST));
     }
 
-    // The depth of the tree was bounded by the symbol table, which has walked it before.
+    /// A writer for a part that is inserted later.
+    fn fresh(&self) -> Writer {
+        Writer { text: Vec::new(), guard: self.guard, failure: None }
+    }
+
     fn expression(&mut self, expression: &Expr<'_>, outer: u8) {
+        if self.failure.is_none() {
+            self.failure = self.guard.check().err();
+        }
+        if self.failure.is_some() {
+            return;
+        }
         match &expression.kind {
             ExprKind::BoolOp { op, values } => {
                 let (word, own) =
@@ -326,8 +344,9 @@ impl Writer {
 
     /// An f-string or t-string: the body as one literal, quoted as a whole.
     fn joined(&mut self, prefix: u8, expression: &Expr<'_>) {
-        let mut body = Writer { text: Vec::new() };
+        let mut body = self.fresh();
         body.joined_part(expression);
+        self.failure = self.failure.take().or(body.failure);
         self.text.push(prefix);
         self.put(&string_repr(&body.text));
     }
@@ -346,8 +365,9 @@ impl Writer {
                 }
             }
             ExprKind::FormattedValue { value, conversion, format_spec } => {
-                let mut inner = Writer { text: Vec::new() };
+                let mut inner = self.fresh();
                 inner.expression(value, level::TEST + 1);
+                self.failure = self.failure.take().or(inner.failure);
                 self.replacement(&inner.text, *conversion, *format_spec);
             }
             ExprKind::Interpolation { str, conversion, format_spec, .. } => {
@@ -362,7 +382,7 @@ impl Writer {
         // `{{` would be a brace.
         self.put(if text.first() == Some(&b'{') { "{ " } else { "{" });
         self.text.extend(text);
-        if let Some(letter @ (b's' | b'r' | b'a')) = u8::try_from(conversion).ok() {
+        if let Ok(letter @ (b's' | b'r' | b'a')) = u8::try_from(conversion) {
             self.text.extend([b'!', letter]);
         }
         if let Some(spec) = format_spec {

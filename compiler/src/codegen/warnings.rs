@@ -53,6 +53,9 @@ fn identity_operand_type(expression: &Expr<'_>) -> Option<&'static str> {
     match &expression.kind {
         ExprKind::Constant { value: Constant::None | Constant::True | Constant::False | Constant::Ellipsis, .. } => None,
         ExprKind::Constant { value, .. } => Some(constant_type(value)),
+        ExprKind::Tuple { elts, .. } if elts.iter().all(|elt| matches!(elt.kind, ExprKind::Constant { .. })) => {
+            Some("tuple")
+        }
         _ => None,
     }
 }
@@ -85,7 +88,9 @@ impl<'a> Compiler<'a, '_> {
 
     /// `"x" (1)`.
     pub(super) fn check_caller(&mut self, func: ExprRef<'a>) {
-        if let Some(name) = inferred_type(func) {
+        if !matches!(func.kind, ExprKind::Lambda { .. })
+            && let Some(name) = inferred_type(func)
+        {
             let message = format!("'{name}' object is not callable; perhaps you missed a comma?");
             self.warn(message, func.span);
         }

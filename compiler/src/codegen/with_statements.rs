@@ -89,7 +89,7 @@ impl<'a> Compiler<'a, '_> {
         self.op(NONE, Op::POP_BLOCK);
         self.op(NONE, Op::POP_EXCEPT);
         (0..3).for_each(|_| self.op(NONE, Op::POP_TOP));
-        self.jump(NONE, Op::JUMP, exit);
+        self.jump(NONE, Op::JUMP_NO_INTERRUPT, exit);
         self.place(cleanup);
         self.pop_except_and_reraise();
         self.place(exit);

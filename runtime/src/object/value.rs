@@ -379,9 +379,10 @@ impl std::fmt::Debug for Owned {
 }
 
 impl Value {
-    /// A new counted reference to the same object.
+    /// A new counted reference to the same object. (By reference, so that it and not `ToOwned` is meant on `&Value`.)
     #[inline(always)]
-    pub fn to_owned(self) -> Owned {
+    #[allow(clippy::wrong_self_convention, reason = "see above")]
+    pub fn to_owned(&self) -> Owned {
         let value = self.unmarked();
         if value.is_pointer() {
             // SAFETY: the caller's borrowed value is alive.

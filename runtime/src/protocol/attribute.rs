@@ -506,6 +506,11 @@ pub fn instance_dict(object: Value, thread: &mut Thread) -> PyResult {
     Ok(made)
 }
 
+/// The getter of `__dict__` attributes.
+pub fn get_dict_attribute(object: Value, thread: &mut Thread) -> PyResult {
+    instance_dict(object, thread)
+}
+
 /// `object.__dict__ = value`.
 pub fn set_instance_dict(object: Value, value: Option<Value>, thread: &mut Thread) -> PyResult<()> {
     let Some(value) = value else {

@@ -514,3 +514,18 @@ impl Thread {
         self.iteration_result.take().unwrap_or_else(Owned::none)
     }
 }
+
+/// In a stopped world: works off the merge lists of all slots. Objects that die here are put on the caller's teardown.
+pub fn settle_merge_lists() {
+    if !FREE_THREADED {
+        return;
+    }
+    for slot in heap::all_slots() {
+        // SAFETY: slots are never freed; the world is stopped, so the words of all owners are ours.
+        let list = unsafe { std::mem::take(&mut *(*slot).merge_list.lock()) };
+        for value in list {
+            // SAFETY: the entry owns one reference.
+            unsafe { finish_merge(value) };
+        }
+    }
+}

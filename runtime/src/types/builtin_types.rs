@@ -39,7 +39,8 @@ impl StaticType {
 
     #[cold]
     fn make(&self) -> &'static TypeObject {
-        super::type_setup::make_static(self)
+        // SAFETY: the constructors are used in statics only.
+        super::type_setup::make_static(unsafe { &*std::ptr::from_ref(self) })
     }
 
     /// The address before the type is complete, for types that refer to each other while they are made.
@@ -116,10 +117,7 @@ builtin_types! {
     COROUTINE = super::generator::COROUTINE_SPEC,
     COROUTINE_WRAPPER = super::generator::COROUTINE_WRAPPER_SPEC,
     ASYNC_GENERATOR = super::async_generator::SPEC,
-    ASYNC_GENERATOR_ASEND = super::async_generator::ASEND_SPEC,
-    ASYNC_GENERATOR_ATHROW = super::async_generator::ATHROW_SPEC,
     ASYNC_GENERATOR_WRAPPED_VALUE = super::async_generator::WRAPPED_VALUE_SPEC,
-    ANEXT_AWAITABLE = super::async_generator::ANEXT_AWAITABLE_SPEC,
     MAPPING_PROXY = super::mapping_proxy::SPEC,
     SIMPLE_NAMESPACE = super::simple_namespace::SPEC,
     GENERIC_ALIAS = super::generic_alias::SPEC,

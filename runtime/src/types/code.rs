@@ -15,6 +15,8 @@ use crate::object::value::{Owned, PyResult, Slot, Value};
 use crate::sync::{AtomicPtr, AtomicU8, AtomicU32, Ordering};
 use crate::threads::thread_state::Thread;
 use crate::types::builtin_types::{CODE, shapes};
+use crate::protocol::native::NativeFn;
+use crate::types::type_object::*;
 use crate::types::{bytes, string, tuple};
 
 /// One unit of the internal stream.
@@ -298,3 +300,150 @@ impl CodeObject {
         let _ = Ordering::Relaxed;
     }
 }
+
+fn get_consts(this: Value, _thread: &mut Thread) -> PyResult {
+    Ok(CodeObject::of(this).consts.clone())
+}
+
+fn get_names(this: Value, _thread: &mut Thread) -> PyResult {
+    Ok(CodeObject::of(this).names.clone())
+}
+
+fn names_of_kind(this: Value, wanted: LocalKind) -> PyResult {
+    let code = CodeObject::of(this);
+    let names = code.local_names();
+    Ok(tuple::from_vec((0..names.len()).filter(|&i| code.local_kind(i).intersects(wanted)).map(|i| names[i].to_owned()).collect()))
+}
+
+fn get_varnames(this: Value, _thread: &mut Thread) -> PyResult {
+    names_of_kind(this, LocalKind::LOCAL)
+}
+
+fn get_cellvars(this: Value, _thread: &mut Thread) -> PyResult {
+    names_of_kind(this, LocalKind::CELL)
+}
+
+fn get_freevars(this: Value, _thread: &mut Thread) -> PyResult {
+    names_of_kind(this, LocalKind::FREE)
+}
+
+fn get_filename(this: Value, _thread: &mut Thread) -> PyResult {
+    Ok(CodeObject::of(this).filename())
+}
+
+fn get_name(this: Value, _thread: &mut Thread) -> PyResult {
+    Ok(CodeObject::of(this).name.clone())
+}
+
+fn get_qualname(this: Value, _thread: &mut Thread) -> PyResult {
+    Ok(CodeObject::of(this).qualname.clone())
+}
+
+fn get_code_bytes(this: Value, _thread: &mut Thread) -> PyResult {
+    Ok(bytes::from_slice(&CodeObject::of(this).data.code))
+}
+
+fn get_linetable(this: Value, _thread: &mut Thread) -> PyResult {
+    Ok(bytes::from_slice(&CodeObject::of(this).data.linetable))
+}
+
+fn get_exceptiontable(this: Value, _thread: &mut Thread) -> PyResult {
+    Ok(bytes::from_slice(&CodeObject::of(this).data.exceptiontable))
+}
+
+macro_rules! numbers {
+    ($($function:ident $field:ident;)*) => {$(
+        fn $function(this: Value, _thread: &mut Thread) -> PyResult {
+            Ok(Owned::int(i64::from(CodeObject::of(this).$field)))
+        }
+    )*};
+}
+
+numbers! {
+    get_argcount argcount;
+    get_posonlyargcount posonlyargcount;
+    get_kwonlyargcount kwonlyargcount;
+    get_flags flags;
+    get_stacksize stacksize;
+    get_nlocals nlocals;
+    get_firstlineno firstlineno;
+}
+
+fn code_repr(this: Value, _thread: &mut Thread) -> PyResult {
+    let code = CodeObject::of(this);
+    let (name, file) = (string::StrObject::of(*code.name).to_string_lossy(), string::StrObject::of(*code.filename()).to_string_lossy());
+    Ok(Owned::str(&format!("<code object {name} at {:#x}, file \"{file}\", line {}>", this.id(), code.firstlineno)))
+}
+
+fn positions(this: Value, thread: &mut Thread) -> PyResult {
+    let code = CodeObject::of(this);
+    let mut out = Vec::new();
+    crate::interp::locations::for_each_entry(&code.data.linetable, code.firstlineno, |start, end, position| {
+        let number = |part: Option<i32>| part.map_or_else(Owned::none, |part| Owned::int(i64::from(part)));
+        for _ in start..end {
+            out.push(tuple::pack([number(position.line), number(position.end_line), number(position.col), number(position.end_col)]));
+        }
+        true
+    });
+    crate::protocol::iterate::iter(*crate::types::list::from_vec(out), thread)
+}
+
+fn lines(this: Value, thread: &mut Thread) -> PyResult {
+    let code = CodeObject::of(this);
+    let mut ranges: Vec<(u32, u32, Option<i32>)> = Vec::new();
+    crate::interp::locations::for_each_entry(&code.data.linetable, code.firstlineno, |start, end, position| {
+        match ranges.last_mut() {
+            Some(last) if last.2 == position.line => last.1 = end,
+            _ => ranges.push((start, end, position.line)),
+        }
+        true
+    });
+    let items = ranges
+        .into_iter()
+        .map(|(start, end, line)| {
+            let line = line.map_or_else(Owned::none, |line| Owned::int(i64::from(line)));
+            tuple::pack([Owned::int(i64::from(start) * 2), Owned::int(i64::from(end) * 2), line])
+        })
+        .collect();
+    crate::protocol::iterate::iter(*crate::types::list::from_vec(items), thread)
+}
+
+const fn getset(name: &'static str, get: fn(Value, &mut Thread) -> PyResult) -> GetSetDef {
+    GetSetDef { name, get, set: None, doc: "" }
+}
+
+pub static SPEC: TypeSpec = TypeSpec {
+    name: "code",
+    doc: "Create a code object.  Not for mere mortals.",
+    flags: TYPE_GC | TYPE_WEAKREFABLE | TYPE_DISALLOW_INSTANTIATION,
+    basic_size: size_of::<CodeObject>(),
+    slots: &[SlotFn::repr(code_repr)],
+    methods: &[
+        MethodDef { name: "co_positions", func: NativeFn::NoArgs(positions), kind: MethodKind::Instance, signature: "-($self)", doc: "Positions of each instruction." },
+        MethodDef { name: "co_lines", func: NativeFn::NoArgs(lines), kind: MethodKind::Instance, signature: "-($self)", doc: "Ranges of instructions with their lines." },
+    ],
+    getsets: &[
+        getset("co_argcount", get_argcount),
+        getset("co_posonlyargcount", get_posonlyargcount),
+        getset("co_kwonlyargcount", get_kwonlyargcount),
+        getset("co_stacksize", get_stacksize),
+        getset("co_flags", get_flags),
+        getset("co_nlocals", get_nlocals),
+        getset("co_firstlineno", get_firstlineno),
+        getset("co_names", get_names),
+        getset("co_filename", get_filename),
+        getset("co_name", get_name),
+        getset("co_qualname", get_qualname),
+        getset("co_linetable", get_linetable),
+        getset("co_exceptiontable", get_exceptiontable),
+        getset("co_consts", get_consts),
+        getset("co_varnames", get_varnames),
+        getset("co_cellvars", get_cellvars),
+        getset("co_freevars", get_freevars),
+        getset("co_code", get_code_bytes),
+        getset("_co_code_adaptive", get_code_bytes),
+    ],
+    dealloc: Some(CodeObject::dealloc),
+    traverse: Some(CodeObject::traverse),
+    ..TypeSpec::DEFAULT
+};

@@ -261,7 +261,7 @@ fn fromhex(class: Value, text: Value, thread: &mut Thread) -> PyResult {
     match float_hex::float_from_hex(text.as_bytes()) {
         Ok(number) if std::ptr::eq(TypeObject::of(class), FLOAT.get()) => Ok(from_f64(number)),
         Ok(number) => crate::protocol::call::call(class, &[*from_f64(number)], thread),
-        Err(float_hex::HexError::Overflow) => Err(thread.raise(&exc::OVERFLOW_ERROR, float_hex::HexError::Overflow.message())),
+        Err(error @ float_hex::HexError::TooLarge) => Err(thread.raise(&exc::OVERFLOW_ERROR, error.message())),
         Err(error) => Err(thread.raise_value_error(error.message())),
     }
 }

@@ -16,7 +16,7 @@ fn main() -> ExitCode {
         Some("unicode-tables") => report(unicode_tables()),
         _ => {
             eprintln!("usage: cargo xtask compare-ast [DIR | FILE | --snippets FILE | --speed]…");
-            eprintln!("       cargo xtask compare-bytecode [DIR | FILE | --first N | -O LEVEL]…");
+            eprintln!("       cargo xtask compare-bytecode [DIR | FILE | --snippets FILE | --symbols | --first N | -O LEVEL]…");
             eprintln!("       cargo xtask unicode-tables");
             ExitCode::from(2)
         }

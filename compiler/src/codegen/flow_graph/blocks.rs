@@ -77,7 +77,7 @@ pub(super) fn remove_unreachable(graph: &mut Graph) {
     for index in graph.order_vec() {
         let block = &mut graph.blocks[index];
         if block.predecessors == 0 {
-            block.instructions.clear();
+            block.shrink_to(Vec::new());
             block.is_handler = false;
         }
     }
@@ -88,7 +88,7 @@ fn remove_redundant_nops_of(graph: &mut Graph, index: BlockIndex) {
     if !graph.blocks[index].instructions.iter().any(|instruction| instruction.opcode == Op::NOP) {
         return;
     }
-    let mut instructions = std::mem::take(&mut graph.blocks[index].instructions);
+    let mut instructions = graph.blocks[index].instructions.clone();
     let mut kept: Vec<Instruction> = Vec::with_capacity(instructions.len());
     let mut previous_line = -1;
     for at in 0..instructions.len() {
@@ -120,7 +120,7 @@ fn remove_redundant_nops_of(graph: &mut Graph, index: BlockIndex) {
         kept.push(instruction);
         previous_line = line;
     }
-    graph.blocks[index].instructions = kept;
+    graph.blocks[index].shrink_to(kept);
 }
 
 pub(super) fn remove_redundant_nops(graph: &mut Graph) {

@@ -83,11 +83,7 @@ fn check_untracked(graph: &mut Graph) {
                 Op::STORE_FAST => {
                     known.insert(instruction.arg);
                 }
-                Op::LOAD_FAST => {
-                    if known.insert(instruction.arg) {
-                        instruction.opcode = Op::LOAD_FAST_CHECK;
-                    }
-                }
+                Op::LOAD_FAST if known.insert(instruction.arg) => instruction.opcode = Op::LOAD_FAST_CHECK,
                 _ => {}
             }
         }
@@ -218,7 +214,8 @@ fn borrow_in_block(graph: &mut Graph, index: BlockIndex, todo: &mut Vec<BlockInd
             | Op::MATCH_SEQUENCE
             | Op::WITH_EXCEPT_START => {
                 let (pops, pushes) = (instruction.opcode.facts().effect)(arg);
-                (pops..pushes).for_each(|_| scan.push(at, None));
+                // Counted from the first instruction of the block, as CPython does: if the value is kept, that one owns.
+                (0..(pushes - pops) as usize).for_each(|number| scan.push(number, None));
             }
             // These change something that stays below.
             Op::DICT_MERGE

@@ -158,7 +158,7 @@ pub(super) fn normalize_jumps(graph: &mut Graph) {
             && let Some(target) = last.target
         {
             if !graph.blocks[target].visited {
-                graph.blocks[index].instructions.push(Instruction::new(Op::NOT_TAKEN, 0, last.location));
+                graph.blocks[index].push_new(Instruction::new(Op::NOT_TAKEN, 0, last.location));
             } else {
                 jump_back_around(graph, index, target, last);
             }
@@ -179,7 +179,7 @@ fn jump_back_around(graph: &mut Graph, index: BlockIndex, target: BlockIndex, la
     let (start_depth, is_cold) = (graph.blocks[target].start_depth, graph.blocks[index].is_cold);
     let block = &mut graph.blocks[backward];
     block.instructions.push(Instruction::new(Op::NOT_TAKEN, 0, last.location));
-    block.instructions.push(Instruction { opcode: Op::JUMP, arg: 0, ..last });
+    block.instructions.push(Instruction { opcode: Op::JUMP, arg: 0, except: None, ..last });
     block.start_depth = start_depth;
     block.is_cold = is_cold;
     if let Some(last) = graph.blocks[index].instructions.last_mut() {

@@ -68,6 +68,9 @@ impl Instruction {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Block {
     pub(super) instructions: Vec<Instruction>,
+    /// What covered the instruction that last stood in each place. In CPython a new instruction takes over the handler
+    /// of whatever was there before, which shows in the exception table.
+    former_handlers: Vec<Option<BlockIndex>>,
     /// The block that follows.
     pub(super) next: Option<BlockIndex>,
     /// Whether a label stands at its start.
@@ -86,6 +89,24 @@ pub(super) struct Block {
 }
 
 impl Block {
+    /// Appends a new instruction; see [`Self::former_handlers`].
+    fn push_new(&mut self, mut instruction: Instruction) {
+        instruction.except = self.former_handlers.get(self.instructions.len()).copied().flatten();
+        self.instructions.push(instruction);
+    }
+
+    /// Replaces the instructions by fewer.
+    fn shrink_to(&mut self, kept: Vec<Instruction>) {
+        let length = self.instructions.len();
+        if self.former_handlers.len() < length {
+            self.former_handlers.resize(length, None);
+        }
+        for (at, instruction) in self.instructions.iter().enumerate().skip(kept.len()) {
+            self.former_handlers[at] = instruction.except;
+        }
+        self.instructions = kept;
+    }
+
     fn last(&self) -> Option<&Instruction> {
         self.instructions.last()
     }
@@ -208,7 +229,6 @@ pub(super) fn optimize(unit: &mut Unit<'_>, flags: CodeFlags) -> Result<Optimize
     peephole::optimize_constant_loads(&mut graph, &mut unit.consts);
     peephole::optimize_blocks(&mut graph, &mut unit.consts);
     blocks::remove_redundant_nops_and_pairs(&mut graph);
-    blocks::inline_small_or_lineless_blocks(&mut graph);
     blocks::remove_unreachable(&mut graph);
     blocks::remove_redundant_nops_and_jumps(&mut graph);
 

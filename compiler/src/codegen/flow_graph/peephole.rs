@@ -65,7 +65,10 @@ fn optimize_constant_loads_of(block: &mut Block, consts: &mut ConstTable) {
             Op::POP_JUMP_IF_FALSE | Op::POP_JUMP_IF_TRUE | Op::JUMP_IF_FALSE | Op::JUMP_IF_TRUE => {
                 let Some(constant) = constant_of(opcode, arg, consts) else { continue };
                 let jumps_if = matches!(next, Op::POP_JUMP_IF_TRUE | Op::JUMP_IF_TRUE);
-                code[at].set_nop();
+                // JUMP_IF_* keep the value, for the POP_TOP that follows or for the target.
+                if matches!(next, Op::POP_JUMP_IF_FALSE | Op::POP_JUMP_IF_TRUE) {
+                    code[at].set_nop();
+                }
                 if folding::truth(&constant) == jumps_if {
                     code[at + 1].opcode = Op::JUMP;
                 } else {
@@ -149,7 +152,7 @@ fn optimize_block(graph: &mut Graph, index: BlockIndex, consts: &mut ConstTable)
             _ => None,
         };
         if let (Some(opcode), Some(target)) = (threaded, target) {
-            if thread_jump(&mut graph.blocks[index].instructions, at, target, opcode) {
+            if thread_jump(&mut graph.blocks[index], at, target, opcode) {
                 continue;
             }
         } else {
@@ -160,12 +163,12 @@ fn optimize_block(graph: &mut Graph, index: BlockIndex, consts: &mut ConstTable)
 }
 
 /// Leaves a NOP for the line and appends a jump to where the target jumps.
-fn thread_jump(code: &mut Vec<Instruction>, at: usize, target: Instruction, opcode: Op) -> bool {
-    if code[at].target == target.target {
+fn thread_jump(block: &mut Block, at: usize, target: Instruction, opcode: Op) -> bool {
+    if block.instructions[at].target == target.target {
         return false;
     }
-    code[at].set_nop();
-    code.push(Instruction { opcode, arg: 0, location: target.location, target: target.target, except: target.except });
+    block.instructions[at].set_nop();
+    block.push_new(Instruction { opcode, arg: 0, location: target.location, target: target.target, except: None });
     true
 }
 
@@ -215,11 +218,14 @@ fn rewrite(code: &mut [Instruction], at: usize, consts: &mut ConstTable) {
             code[at + 1].set_nop();
         }
         Op::UNARY_NOT | Op::UNARY_INVERT | Op::UNARY_NEGATIVE => fold_unary(code, at, consts),
+        Op::LIST_APPEND | Op::SET_ADD if matches!(next, Op::GET_ITER | Op::CONTAINS_OP) => {
+            let build = if opcode == Op::LIST_APPEND { Op::BUILD_LIST } else { Op::BUILD_SET };
+            fold_built_constants(code, at, at + 1, build, consts);
+        }
         Op::CALL_INTRINSIC_1 if arg == Intrinsic1::ListToTuple as u32 => {
-            if next == Op::GET_ITER {
+            let is_folded = fold_built_constants(code, at, at, Op::BUILD_LIST, consts);
+            if !is_folded && next == Op::GET_ITER {
                 code[at].set_nop();
-            } else {
-                fold_list_to_tuple(code, at, consts);
             }
         }
         Op::CALL_INTRINSIC_1 if arg == Intrinsic1::UnaryPositive as u32 => fold_unary(code, at, consts),
@@ -316,31 +322,35 @@ fn distinct(items: Vec<Const>) -> Vec<Const> {
     kept
 }
 
-/// A list that was built constant by constant and made a tuple.
-fn fold_list_to_tuple(code: &mut [Instruction], at: usize, consts: &mut ConstTable) {
+/// A collection that was built constant by constant before `end` and is only read: one constant, loaded at `at`.
+fn fold_built_constants(code: &mut [Instruction], at: usize, end: usize, build: Op, consts: &mut ConstTable) -> bool {
     let mut loads = Vec::new();
     let mut expect_append = true;
-    for position in (0..at).rev() {
+    for position in (0..end).rev() {
         let Instruction { opcode, arg, .. } = code[position];
         match opcode {
             Op::NOP => continue,
-            Op::BUILD_LIST if arg == 0 => {
+            _ if opcode == build && arg == 0 => {
                 if !expect_append {
-                    return;
+                    return false;
                 }
                 loads.reverse();
-                let Some(items) = constants_at(code, &loads, consts) else { return };
-                let used: Vec<usize> = (position..at).filter(|&at| code[at].opcode != Op::NOP).collect();
+                let Some(items) = constants_at(code, &loads, consts) else { return false };
+                // An append that becomes the load loses its place, the conversion to a tuple keeps it.
+                let used: Vec<usize> = (position..end).filter(|&at| code[at].opcode != Op::NOP).collect();
                 remove(code, &used);
-                make_load(&mut code[at], Const::Tuple(items), consts);
-                return;
+                let is_set = build == Op::BUILD_SET;
+                let constant = if is_set { Const::FrozenSet(distinct(items)) } else { Const::Tuple(items) };
+                make_load(&mut code[at], constant, consts);
+                return true;
             }
-            Op::LIST_APPEND if expect_append && arg == 1 => {}
+            Op::LIST_APPEND | Op::SET_ADD if expect_append && arg == 1 => {}
             opcode if !expect_append && loads_constant(opcode) => loads.push(position),
-            _ => return,
+            _ => return false,
         }
         expect_append = !expect_append;
     }
+    false
 }
 
 fn fold_unary(code: &mut [Instruction], at: usize, consts: &mut ConstTable) {

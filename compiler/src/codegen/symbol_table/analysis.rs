@@ -169,7 +169,9 @@ impl<'a> Analysis<'_, 'a> {
         }
         // In a block that sees a class, a name that the class binds is looked up there at run time and then as a
         // global, past any function in between.
-        if let Some(class) = class_entry {
+        if let Some(class) = class_entry
+            && name != "__classdict__"
+        {
             let class_flags = self.table.block(class).flags_of(name);
             if class_flags.contains(SymbolFlags::GLOBAL) {
                 return Ok(Scope::GlobalExplicit);
@@ -211,9 +213,12 @@ impl<'a> Analysis<'_, 'a> {
                         && kind == BlockKind::Class
                         && matches!(name, "__class__" | "__classdict__" | "__conditional_annotations__")
                     {
-                        // No such name inside the class itself: it is looked up as a global.
+                        // No such name inside the class itself: it is looked up as a global. Functions inside the
+                        // comprehension still see the cell.
                         scope = Scope::GlobalImplicit;
-                        child_free.remove(name);
+                        if !self.is_free_in_any_child(child, name) {
+                            child_free.remove(name);
+                        }
                         removed.push(name);
                     }
                     let flags = symbol.flags;
@@ -221,6 +226,10 @@ impl<'a> Analysis<'_, 'a> {
                     scopes.push((name, scope));
                 }
                 Some(existing) => {
+                    if symbol.scope == Scope::Free {
+                        let flags = existing.flags | symbol.flags & SymbolFlags::USE;
+                        self.table.block_mut(id).symbols.set(name, Symbol { flags, ..existing });
+                    }
                     // A free variable of the comprehension that is local here is simply a local, unless something
                     // inside the comprehension still closes over it.
                     if existing.flags.intersects(SymbolFlags::BOUND)

@@ -320,7 +320,6 @@ impl<'a> Builder<'a> {
             | StmtKind::TryStar { body, handlers, orelse, finalbody } => {
                 self.conditionally(|this| {
                     this.statements(body)?;
-                    this.statements(orelse)?;
                     for handler in *handlers {
                         let ExceptHandlerKind::ExceptHandler { type_, name, body } = &handler.kind;
                         this.optional(*type_)?;
@@ -329,12 +328,19 @@ impl<'a> Builder<'a> {
                         }
                         this.statements(body)?;
                     }
+                    this.statements(orelse)?;
                     this.statements(finalbody)
                 })?;
             }
             StmtKind::Assert { test, msg } => {
                 self.expression(test)?;
                 self.optional(*msg)?;
+            }
+            StmtKind::ImportFrom { module: Some("__future__"), level: None | Some(0), .. }
+                if (span.line, span.col) > self.options.last_future_import =>
+            {
+                let message = "from __future__ imports must occur at the beginning of the file";
+                return Err(syntax_error(message.to_owned(), span));
             }
             StmtKind::Import { names } | StmtKind::ImportFrom { names, .. } => {
                 names.iter().try_for_each(|alias| self.alias(alias))?;
@@ -666,8 +672,7 @@ impl<'a> Builder<'a> {
             return Ok(());
         }
         let stored = name.split('.').next().unwrap_or(name);
-        let flags = SymbolFlags::IMPORT | SymbolFlags::LOCAL;
-        self.define_checked(stored, flags, alias.span, ExprContext::Store)
+        self.define_checked(stored, SymbolFlags::IMPORT, alias.span, ExprContext::Store)
     }
 
     fn pattern(&mut self, pattern: &'a Pattern<'a>) -> Visit {

@@ -121,8 +121,7 @@ impl<'a> Builder<'a> {
     }
 
     fn name(&mut self, id: &'a str, context: ExprContext, span: Span) -> Visit {
-        // Reading `__debug__` is a constant.
-        if self.current().in_unevaluated_annotation || (id == "__debug__" && context == ExprContext::Load) {
+        if self.current().in_unevaluated_annotation {
             return Ok(());
         }
         if context != ExprContext::Load {

@@ -251,6 +251,8 @@ impl<'a> SymbolTable<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct SymbolTableOptions {
     pub future: FutureFeatures,
+    /// Line and column of the last place where `from __future__ import` may stand.
+    pub last_future_import: (u32, u32),
     pub allow_top_level_await: bool,
     pub optimize: u8,
 }

@@ -207,7 +207,7 @@ pub fn map_add(r: &mut Regs<'_>, oparg: u32) -> Flow {
 pub fn dict_update(r: &mut Regs<'_>, oparg: u32) -> Flow {
     r.sync();
     let (target, source) = (r.value(oparg as usize + 1), r.value(1));
-    if let Err(_raised) = dict::merge::update(target, source, r.thread) {
+    if let Err(_raised) = dict::merge::update_mapping(target, source, r.thread) {
         if r.thread.exception_matches(&exc::ATTRIBUTE_ERROR) {
             drop(r.thread.take_exception());
             let ty = source.type_object().full_name();

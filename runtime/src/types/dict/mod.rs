@@ -12,12 +12,16 @@
 //!   [`DictObject::changes`] tells whether the dict is still as it was.
 //! * `Keys::version`: 0, or a number that no other block ever had; reset to 0 before a key is added or removed.
 
+pub mod iterators;
+pub mod merge;
+pub mod methods;
 pub mod table;
+pub mod views;
 
 use crate::exceptions::exc;
 use crate::object::header::Header;
 use crate::object::lifetime;
-use crate::object::value::{Owned, PyResult, Value};
+use crate::object::value::{Owned, PyResult, Raised, Value};
 use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use crate::threads::thread_state::Thread;
 use crate::types::builtin_types::{DICT, shapes};
@@ -115,7 +119,7 @@ impl DictObject {
         if string::is_exact(key) && self.keys().is_all_strings() {
             return Ok(self.get_str(key));
         }
-        let hash = crate::protocol::compare::hash(key, thread)?;
+        let hash = hash_key(key, thread)?;
         self.get_hashed(key, hash, thread)
     }
 
@@ -177,7 +181,7 @@ impl DictObject {
     /// `self[key] = value`. May run `__hash__` and `__eq__`, and whatever the death of the old value sets off.
     #[inline]
     pub fn set(&self, key: Value, value: Owned, thread: &mut Thread) -> PyResult<()> {
-        let hash = if string::is_exact(key) { StrObject::of(key).hash() } else { crate::protocol::compare::hash(key, thread)? };
+        let hash = if string::is_exact(key) { StrObject::of(key).hash() } else { hash_key(key, thread)? };
         self.set_hashed(key, hash, value, thread)
     }
 
@@ -245,7 +249,7 @@ impl DictObject {
 
     /// `setdefault`: the value that is there, or `default` after storing it. The flag says whether it was stored.
     pub fn set_default(&self, key: Value, default: Value, thread: &mut Thread) -> PyResult<(Owned, bool)> {
-        let hash = crate::protocol::compare::hash(key, thread)?;
+        let hash = hash_key(key, thread)?;
         loop {
             let changes = self.changes();
             let found = self.find(key, hash, thread)?;
@@ -289,7 +293,7 @@ impl DictObject {
 
     /// Removes `key` and hands out its value.
     pub fn remove(&self, key: Value, thread: &mut Thread) -> PyResult<Option<Owned>> {
-        let hash = crate::protocol::compare::hash(key, thread)?;
+        let hash = hash_key(key, thread)?;
         self.remove_hashed(key, hash, thread)
     }
 
@@ -378,6 +382,38 @@ impl DictObject {
                 continue;
             };
             return Some(Entry { key, value, hash: keys.entry_hash(index) });
+        }
+    }
+
+    /// As [`DictObject::next_entry`], the key alone.
+    #[inline]
+    pub fn next_key(&self, position: &mut usize) -> Option<Owned> {
+        loop {
+            let keys = self.keys();
+            let index = *position;
+            if index >= keys.n_entries() {
+                return None;
+            }
+            *position = index + 1;
+            if let Some(key) = keys.load_key(index, &self.header) {
+                return Some(key);
+            }
+        }
+    }
+
+    /// As [`DictObject::next_entry`], the value alone.
+    #[inline]
+    pub fn next_value(&self, position: &mut usize) -> Option<Owned> {
+        loop {
+            let keys = self.keys();
+            let index = *position;
+            if index >= keys.n_entries() {
+                return None;
+            }
+            *position = index + 1;
+            if let Some(value) = keys.load_value(index, &self.header) {
+                return Some(value);
+            }
         }
     }
 
@@ -512,6 +548,33 @@ pub fn is_exact(value: Value) -> bool {
 #[inline(always)]
 pub fn is_dict(value: Value) -> bool {
     value.is_pointer() && value.type_has_flag(TYPE_DICT_SUBCLASS)
+}
+
+/// The hash of a key, with CPython's message for unhashable ones.
+#[inline]
+pub fn hash_key(key: Value, thread: &mut Thread) -> PyResult<i64> {
+    match crate::protocol::compare::hash(key, thread) {
+        Ok(hash) => Ok(hash),
+        Err(raised) => Err(explain_unhashable(key, "a dict key", raised, thread)),
+    }
+}
+
+/// Says of a TypeError from hashing what the value was to be used as. Other exceptions stay.
+#[cold]
+pub fn explain_unhashable(key: Value, what: &str, raised: Raised, thread: &mut Thread) -> Raised {
+    let Some(exception) = thread.take_exception() else { return raised };
+    if !std::ptr::eq(exception.type_object(), exc::TYPE_ERROR.get()) {
+        return thread.reraise(exception);
+    }
+    let names = crate::names::names();
+    let ty = key.type_object();
+    let text = |value: PyResult| value.ok().filter(|text| string::is_str(**text)).map(|text| StrObject::of(*text).to_string_lossy());
+    let qualname = text(crate::protocol::attribute::get(ty.value(), names.__qualname__, thread)).unwrap_or_else(|| ty.name());
+    let module = text(crate::protocol::attribute::get(ty.value(), names.__module__, thread)).unwrap_or_default();
+    let reason = text(crate::protocol::convert::str(*exception, thread)).unwrap_or_default();
+    drop(thread.take_exception());
+    let dot = if module.is_empty() || module == "builtins" || module == "__main__" { String::new() } else { format!("{module}.") };
+    thread.raise_type_error(format!("cannot use '{dot}{qualname}' as {what} ({reason})"))
 }
 
 /// `KeyError(key)`.

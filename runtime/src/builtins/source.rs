@@ -1,0 +1,152 @@
+//! From source text to code objects: `compile`, `exec`, `eval`, modules.
+
+use bumpalo::Bump;
+use pyrt_compiler::bytecode::code::CodeData;
+use pyrt_compiler::codegen::{self, CompileOptions};
+use pyrt_compiler::syntax::error::{CompileWarning, SyntaxError, SyntaxErrorKind};
+use pyrt_compiler::syntax::{Mode, ParseOptions};
+
+use crate::exceptions::exc;
+use crate::object::value::{Owned, PyResult, Raised, Value};
+use crate::threads::thread_state::Thread;
+use crate::types::{code, string, tuple};
+
+/// What the source is compiled as, and how.
+#[derive(Clone, Copy)]
+pub struct SourceOptions {
+    pub mode: Mode,
+    pub optimize: i32,
+    pub flags: u32,
+    pub dont_inherit: bool,
+}
+
+impl SourceOptions {
+    pub fn module(thread: &Thread) -> SourceOptions {
+        SourceOptions { mode: Mode::Exec, optimize: thread.interpreter.config.read().optimize, flags: 0, dont_inherit: true }
+    }
+}
+
+/// Flags of `compile()` beside the future features.
+pub const FLAG_DONT_IMPLY_DEDENT: u32 = 0x200;
+pub const FLAG_ONLY_AST: u32 = 0x400;
+pub const FLAG_TYPE_COMMENTS: u32 = 0x1000;
+pub const FLAG_ALLOW_TOP_LEVEL_AWAIT: u32 = 0x2000;
+pub const FLAG_ALLOW_INCOMPLETE_INPUT: u32 = 0x4000;
+
+/// Bytes of native stack that compiling may use, as far as the thread's own stack allows.
+fn stack_budget(thread: &Thread) -> usize {
+    let here = 0u8;
+    (std::ptr::from_ref(&here) as usize).saturating_sub(thread.native_limit).min(4 << 20)
+}
+
+/// Compiles text to a code object.
+pub fn compile_text(source: &str, filename: &str, options: SourceOptions, thread: &mut Thread) -> PyResult {
+    let (result, warnings) = compile_data(source, filename, options, thread);
+    finish(result, warnings, filename, thread)
+}
+
+fn finish(result: Result<CodeData, SyntaxError>, warnings: Vec<CompileWarning>, filename: &str, thread: &mut Thread) -> PyResult {
+    for warning in warnings {
+        let category = if warning.is_syntax_warning { &exc::SYNTAX_WARNING } else { &exc::DEPRECATION_WARNING };
+        warn_explicit(category, &warning, filename, thread)?;
+    }
+    match result {
+        Ok(data) => code::from_data(data, thread),
+        Err(error) => Err(raise_syntax_error(&error, filename, thread)),
+    }
+}
+
+fn warn_explicit(category: &crate::types::builtin_types::StaticType, warning: &CompileWarning, filename: &str, thread: &mut Thread) -> PyResult<()> {
+    match thread.interpreter.hooks().warn_explicit {
+        Some(hook) => hook(category.get().value(), &warning.message, filename, i64::from(warning.line), thread),
+        None => Ok(()),
+    }
+}
+
+fn compile_data(source: &str, filename: &str, options: SourceOptions, thread: &Thread) -> (Result<CodeData, SyntaxError>, Vec<CompileWarning>) {
+    let arena = Bump::new();
+    let budget = stack_budget(thread);
+    let parse_options = ParseOptions {
+        mode: options.mode,
+        type_comments: options.flags & FLAG_TYPE_COMMENTS != 0,
+        dont_imply_dedent: options.flags & FLAG_DONT_IMPLY_DEDENT != 0,
+        allow_incomplete_input: options.flags & FLAG_ALLOW_INCOMPLETE_INPUT != 0,
+        stack_bytes: budget,
+        int_max_str_digits: thread.interpreter.config.read().int_max_str_digits.max(0) as usize,
+        character_by_name: Some(&character_by_name),
+        ..ParseOptions::default()
+    };
+    let mut warnings = Vec::new();
+    let parsed = match pyrt_compiler::syntax::parse_with_warnings(&arena, source, parse_options, &mut warnings) {
+        Ok(parsed) => parsed,
+        Err(error) => return (Err(error), warnings),
+    };
+    let compile_options = CompileOptions {
+        optimize: options.optimize.clamp(0, 2) as _,
+        allow_top_level_await: options.flags & FLAG_ALLOW_TOP_LEVEL_AWAIT != 0,
+        stack_budget: budget,
+        ..CompileOptions::default()
+    };
+    let result = codegen::compile(&parsed, filename, compile_options, &mut warnings);
+    (result, warnings)
+}
+
+/// The character of `\N{name}`.
+fn character_by_name(name: &str) -> Option<u32> {
+    match pyrt_unicode::names::lookup(name)? {
+        pyrt_unicode::names::Found::Character(code) => Some(code),
+        _ => None,
+    }
+}
+
+/// Raises the compiler's error as the exception it stands for.
+pub fn raise_syntax_error(error: &SyntaxError, filename: &str, thread: &mut Thread) -> Raised {
+    let class = match error.kind {
+        SyntaxErrorKind::Syntax | SyntaxErrorKind::Value => &exc::SYNTAX_ERROR,
+        SyntaxErrorKind::Indentation => &exc::INDENTATION_ERROR,
+        SyntaxErrorKind::Tab => &exc::TAB_ERROR,
+        SyntaxErrorKind::Incomplete => &exc::INCOMPLETE_INPUT_ERROR,
+        SyntaxErrorKind::TooNested => return thread.raise(&exc::MEMORY_ERROR, &error.message),
+        SyntaxErrorKind::Recursion => return thread.raise(&exc::RECURSION_ERROR, &error.message),
+        SyntaxErrorKind::Overflow => return thread.raise(&exc::OVERFLOW_ERROR, &error.message),
+    };
+    let number = |value: u32| if value == u32::MAX { Owned::int(-1) } else { Owned::int(i64::from(value)) };
+    let args = if error.line == 0 && error.text.is_none() && error.col == 0 {
+        vec![Owned::str(&error.message)]
+    } else {
+        let info = tuple::from_vec(vec![
+            Owned::str(filename),
+            number(error.line),
+            number(error.col),
+            error.text.as_deref().map_or_else(Owned::none, Owned::str),
+            number(error.end_line),
+            number(error.end_col),
+        ]);
+        vec![Owned::str(&error.message), info]
+    };
+    let values: Vec<Value> = args.iter().map(Owned::value).collect();
+    match crate::protocol::call::call(class.get().value(), &values, thread) {
+        Ok(exception) => thread.raise_exception(exception),
+        Err(raised) => raised,
+    }
+}
+
+/// The text of a source argument: a str, or bytes with an encoding declaration.
+pub fn source_text(source: Value, what: &str, thread: &mut Thread) -> PyResult<String> {
+    if string::is_str(source) {
+        return crate::protocol::convert::as_text(source, what, thread);
+    }
+    if source.type_object().slots.buffer.raw() != 0 {
+        let bytes = crate::protocol::buffer::copy_bytes(source, thread)?;
+        return decode_source(&bytes, "<string>", thread);
+    }
+    Err(thread.raise_type_error(format!("{what} must be a string, bytes or code object")))
+}
+
+/// The text of a source file.
+pub fn decode_source(bytes: &[u8], filename: &str, thread: &mut Thread) -> PyResult<String> {
+    match pyrt_compiler::syntax::decode(bytes, None, Some(filename)) {
+        Ok(text) => Ok(text),
+        Err(error) => Err(raise_syntax_error(&error, filename, thread)),
+    }
+}

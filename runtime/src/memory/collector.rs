@@ -1,0 +1,335 @@
+//! The cycle collector: one algorithm for both builds, in a stopped world.
+//!
+//! Every object that the collector follows gets, in a side table, its count less the references from other such objects.
+//! What is left over is held from outside: by frames, native code, modules' roots, thread states. Everything reachable
+//! from those is alive; the rest is garbage. Finalizers and weakref callbacks run after the world has been restarted.
+
+use hashbrown::HashMap;
+
+use crate::memory::heap::{self, HeapSlot};
+use crate::memory::reclamation;
+use crate::object::header::{FLAG_DEFERRED, FLAG_FINALIZED, FLAG_FROZEN, FLAG_GC, FLAG_WEAKREFS, Header};
+use crate::object::refcount;
+use crate::object::shape;
+use crate::object::value::{Owned, Value};
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, LeafMutex, Ordering};
+use crate::threads::stop_the_world;
+use crate::threads::thread_state::{self, Thread};
+
+static ENABLED: AtomicBool = AtomicBool::new(true);
+static COLLECTING: AtomicBool = AtomicBool::new(false);
+static COLLECTIONS: AtomicU64 = AtomicU64::new(0);
+static COLLECTED: AtomicU64 = AtomicU64::new(0);
+static UNCOLLECTABLE: AtomicU64 = AtomicU64::new(0);
+/// `gc.set_threshold`: kept for the module; collections are paced by bytes.
+pub static THRESHOLDS: LeafMutex<[i64; 3]> = LeafMutex::new([2000, 10, 0]);
+/// Bytes of followed objects at the end of the last collection.
+static LIVE_BYTES: AtomicUsize = AtomicUsize::new(0);
+
+pub fn is_enabled() -> bool {
+    ENABLED.load(Ordering::Relaxed)
+}
+
+pub fn set_enabled(on: bool) {
+    ENABLED.store(on, Ordering::Relaxed);
+}
+
+/// Collections so far, objects collected, objects found uncollectable.
+pub fn statistics() -> (u64, u64, u64) {
+    (COLLECTIONS.load(Ordering::Relaxed), COLLECTED.load(Ordering::Relaxed), UNCOLLECTABLE.load(Ordering::Relaxed))
+}
+
+/// At a safepoint with a collection asked for.
+pub fn collect_if_due(thread: &mut Thread) {
+    if is_enabled() && THRESHOLDS.lock()[0] != 0 {
+        collect(thread);
+    }
+}
+
+/// Zeal mode: every so many safepoints a collection.
+pub fn zeal(thread: &mut Thread) {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    if COUNT.fetch_add(1, Ordering::Relaxed) % 4096 == 0 && is_enabled() {
+        collect(thread);
+    }
+}
+
+/// All objects that the collector follows, as counted references (`gc.get_objects`).
+pub fn followed_objects(thread: &mut Thread) -> Vec<Owned> {
+    let _stopped = stop_the_world::stop(thread);
+    let mut out = Vec::new();
+    for slot in heap::all_slots() {
+        // SAFETY: the world is stopped.
+        unsafe {
+            HeapSlot::visit_objects(slot, |header| {
+                if !(*header).has_flag(FLAG_FROZEN) {
+                    out.push(Value::from_header(header).to_owned());
+                }
+            });
+        }
+    }
+    out
+}
+
+/// `gc.freeze()` (true) and `gc.unfreeze()` (false); gives the number of frozen objects.
+pub fn set_frozen(frozen: bool, thread: &mut Thread) {
+    let _stopped = stop_the_world::stop(thread);
+    for slot in heap::all_slots() {
+        // SAFETY: the world is stopped.
+        unsafe {
+            HeapSlot::visit_objects(slot, |header| if frozen { (*header).set_flag(FLAG_FROZEN) } else { (*header).clear_flag(FLAG_FROZEN) });
+        }
+    }
+}
+
+pub fn count_frozen(thread: &mut Thread) -> usize {
+    let _stopped = stop_the_world::stop(thread);
+    let mut n = 0;
+    for slot in heap::all_slots() {
+        // SAFETY: the world is stopped.
+        unsafe { HeapSlot::visit_objects(slot, |header| n += usize::from((*header).has_flag(FLAG_FROZEN))) };
+    }
+    n
+}
+
+/// What an object refers to.
+pub fn referents(value: Value) -> Vec<Owned> {
+    let mut out = Vec::new();
+    if !value.is_pointer() {
+        return out;
+    }
+    // SAFETY: a live object, kept alive by the caller.
+    unsafe {
+        if let Some(traverse) = value.type_object().traverse.get() {
+            traverse(value, &mut |held| out.push(held.to_owned()));
+        }
+    }
+    out
+}
+
+/// A full collection. Gives the number of unreachable objects found.
+pub fn collect(thread: &mut Thread) -> usize {
+    if COLLECTING.swap(true, Ordering::AcqRel) {
+        return 0;
+    }
+    let garbage = find_garbage(thread);
+    let found = garbage.len();
+    if found > 0 {
+        finish(garbage, thread);
+    }
+    COLLECTIONS.fetch_add(1, Ordering::Relaxed);
+    COLLECTED.fetch_add(found as u64, Ordering::Relaxed);
+    COLLECTING.store(false, Ordering::Release);
+    found
+}
+
+fn is_followed(value: Value) -> bool {
+    // SAFETY: references lead to live objects in a stopped world.
+    value.is_pointer() && unsafe { (*value.header()).has_flag(FLAG_GC) } && !unsafe { (*value.header()).is_immortal() }
+}
+
+/// Finds the unreachable objects and takes a reference to each.
+fn find_garbage(thread: &mut Thread) -> Vec<Owned> {
+    let stopped = stop_the_world::stop(thread);
+    // Counts: what queues owe is settled first.
+    thread_state::settle_merge_lists();
+    let mut counts: HashMap<u64, i64> = HashMap::new();
+    let mut bytes = 0usize;
+    for slot in heap::all_slots() {
+        // SAFETY: the world is stopped.
+        unsafe {
+            HeapSlot::visit_objects(slot, |header| {
+                bytes += HeapSlot::block_size(header.cast());
+                if !(*header).is_immortal() && !(*header).has_flag(FLAG_FROZEN) {
+                    counts.insert(header as u64, refcount::count(&*header));
+                }
+            });
+        }
+    }
+    LIVE_BYTES.store(bytes, Ordering::Relaxed);
+    let objects: Vec<u64> = counts.keys().copied().collect();
+    for &address in &objects {
+        // SAFETY: in the table: a live object.
+        unsafe {
+            let header = address as *mut Header;
+            if let Some(traverse) = shape::type_of_header(&*header).traverse.get() {
+                traverse(Value::from_header(header), &mut |held| {
+                    if is_followed(held) {
+                        if let Some(count) = counts.get_mut(&(held.unmarked().bits())) {
+                            *count -= 1;
+                        }
+                    }
+                });
+            }
+        }
+    }
+    // Roots: held from outside. Deferred objects are also held by uncounted words on stacks, and classes by the shapes
+    // of their instances.
+    let mut work: Vec<u64> = Vec::new();
+    let mut alive: hashbrown::HashSet<u64> = hashbrown::HashSet::with_capacity(objects.len());
+    let mark = |address: u64, alive: &mut hashbrown::HashSet<u64>, work: &mut Vec<u64>| {
+        if counts.contains_key(&address) && alive.insert(address) {
+            work.push(address);
+        }
+    };
+    for (&address, &count) in &counts {
+        if count > 0 && alive.insert(address) {
+            work.push(address);
+        }
+    }
+    for_each_stack_word(|word| mark(word.unmarked().bits(), &mut alive, &mut work));
+    while let Some(address) = work.pop() {
+        // SAFETY: as above.
+        unsafe {
+            let header = address as *mut Header;
+            let ty = shape::type_of_header(&*header);
+            mark(ty.value().bits(), &mut alive, &mut work);
+            if let Some(traverse) = ty.traverse.get() {
+                traverse(Value::from_header(header), &mut |held| {
+                    if held.is_pointer() {
+                        mark(held.unmarked().bits(), &mut alive, &mut work);
+                    }
+                });
+            }
+        }
+    }
+    let garbage: Vec<Owned> = objects
+        .into_iter()
+        .filter(|address| !alive.contains(address))
+        // SAFETY: unreachable but not freed; the reference keeps it until it is cleared.
+        .map(|address| unsafe { Value::from_header(address as *const Header) }.to_owned())
+        .collect();
+    for slot in heap::all_slots() {
+        // SAFETY: slots are never freed; the world is stopped.
+        unsafe {
+            (*slot).allocated.store(0, Ordering::Relaxed);
+            (*slot).collect_at.store(heap::MIN_COLLECT_BYTES.max(bytes / 4), Ordering::Relaxed);
+        }
+    }
+    reclamation::reclaim_all();
+    drop(stopped);
+    garbage
+}
+
+/// Shows every pointer word in the frames of all threads.
+fn for_each_stack_word(mut visit: impl FnMut(Value)) {
+    thread_state::for_each_thread(|shared| {
+        let thread = shared.thread.load(Ordering::Acquire);
+        if thread.is_null() {
+            return;
+        }
+        // SAFETY: the world is stopped: the thread does not run, its frames are complete. A frame being pushed at the
+        // safepoint is not linked yet and holds counted words only.
+        unsafe {
+            let mut frame = (*thread).frame;
+            while !frame.is_null() {
+                let mut at = crate::interp::frame::Frame::locals_ptr(frame);
+                while at < (*frame).sp {
+                    if let Some(value) = Value::from_slot(*at).filter(|value| value.is_pointer()) {
+                        visit(value);
+                    }
+                    at = at.add(1);
+                }
+                visit((*(*frame).code).value());
+                visit((*frame).globals);
+                visit((*frame).builtins);
+                for word in [(*frame).func, (*frame).locals] {
+                    if let Some(value) = Value::from_slot(word) {
+                        visit(value);
+                    }
+                }
+                frame = (*frame).previous;
+            }
+        }
+    });
+}
+
+/// Clears the garbage: weak references and finalizers first; what they bring back to life stays.
+fn finish(garbage: Vec<Owned>, thread: &mut Thread) {
+    // Weak references to garbage are cleared before any finalizer runs; callbacks of references that are not garbage
+    // themselves are called.
+    for object in &garbage {
+        // SAFETY: held by the vector.
+        let has_weakrefs = unsafe { (*object.header()).has_flag(FLAG_WEAKREFS) };
+        if has_weakrefs {
+            for reference in crate::types::weakref::references_of(**object) {
+                if garbage.iter().any(|other| other.is(*reference)) && garbage.len() < 64 {
+                    crate::types::weakref::forget_callback(*reference);
+                }
+            }
+            crate::types::weakref::run_callbacks_of(object, thread);
+        }
+    }
+    let mut finalized = false;
+    for object in &garbage {
+        // SAFETY: held by the vector.
+        let header = unsafe { &*object.header() };
+        let ty = object.type_object();
+        if ty.has_finalizer() && !header.has_flag(FLAG_FINALIZED) {
+            header.set_flag(FLAG_FINALIZED);
+            crate::protocol::finalize::call_finalizer(object, thread);
+            finalized = true;
+        }
+    }
+    let garbage = if finalized { still_garbage(garbage, thread) } else { garbage };
+    for object in &garbage {
+        // SAFETY: held by the vector, reachable from garbage only.
+        unsafe {
+            if let Some(clear) = object.type_object().clear.get() {
+                clear(**object);
+            }
+        }
+    }
+    drop(garbage);
+    crate::object::lifetime::drain_pending(thread);
+}
+
+/// After finalizers have run: objects that are reachable again, and what they lead to, are taken out.
+fn still_garbage(garbage: Vec<Owned>, thread: &mut Thread) -> Vec<Owned> {
+    let stopped = stop_the_world::stop(thread);
+    thread_state::settle_merge_lists();
+    // One reference of each is the vector's own.
+    let mut counts: HashMap<u64, i64> =
+        // SAFETY: held by the vector.
+        garbage.iter().map(|object| (object.bits(), unsafe { refcount::count(&*object.header()) } - 1)).collect();
+    for object in &garbage {
+        // SAFETY: as above.
+        unsafe {
+            if let Some(traverse) = object.type_object().traverse.get() {
+                traverse(**object, &mut |held| {
+                    if held.is_pointer() {
+                        if let Some(count) = counts.get_mut(&held.unmarked().bits()) {
+                            *count -= 1;
+                        }
+                    }
+                });
+            }
+        }
+    }
+    let mut work: Vec<u64> = counts.iter().filter(|(_, count)| **count > 0).map(|(address, _)| *address).collect();
+    let mut alive: hashbrown::HashSet<u64> = work.iter().copied().collect();
+    while let Some(address) = work.pop() {
+        // SAFETY: as above.
+        unsafe {
+            let value = Value::from_header(address as *const Header);
+            if let Some(traverse) = value.type_object().traverse.get() {
+                traverse(value, &mut |held| {
+                    let address = held.unmarked().bits();
+                    if counts.contains_key(&address) && alive.insert(address) {
+                        work.push(address);
+                    }
+                });
+            }
+        }
+    }
+    let (resurrected, dead): (Vec<Owned>, Vec<Owned>) = garbage.into_iter().partition(|object| alive.contains(&object.bits()));
+    drop(stopped);
+    drop(resurrected);
+    dead
+}
+
+/// Whether an object's stack references are not counted.
+pub fn is_deferred(value: Value) -> bool {
+    // SAFETY: a live object.
+    value.is_pointer() && unsafe { (*value.header()).has_flag(FLAG_DEFERRED) }
+}
