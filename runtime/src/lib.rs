@@ -5,6 +5,7 @@ pub mod exceptions;
 pub mod import;
 pub mod interp;
 pub mod interpreter;
+pub mod lifecycle;
 pub mod memory;
 pub mod names;
 pub mod number;

@@ -1,1 +1,8 @@
-fn main() { println!("pyrt"); }
+//! `pyrt`: Python with a global interpreter lock.
+
+#[path = "../cli.rs"]
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

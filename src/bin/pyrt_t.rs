@@ -1,1 +1,8 @@
-fn main() { println!("pyrt"); }
+//! `pyrt-t`: Python without a global interpreter lock.
+
+#[path = "../cli.rs"]
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

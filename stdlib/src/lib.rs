@@ -4,6 +4,8 @@ pub mod binascii;
 pub mod random;
 pub mod sre;
 pub mod structure;
+pub mod sys;
+pub mod version;
 
 use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 

@@ -73,9 +73,10 @@ pub fn build_class(_module: Value, args: Args<'_>, kwnames: KwNames, thread: &mu
     if is_type(*class) && body_cell.has_shape(shapes::CELL) {
         let Some(held) = cell::get(*body_cell) else {
             let shown = StrObject::of(name).to_string_lossy();
+            let class = crate::protocol::special::safe_repr(*class, thread);
             return Err(thread.raise(
                 &crate::exceptions::exc::RUNTIME_ERROR,
-                format!("__class__ not set defining '{shown}' as {}. Was __classcell__ propagated to type.__new__?", crate::protocol::special::safe_repr(*class, thread)),
+                format!("__class__ not set defining '{shown}' as {class}. Was __classcell__ propagated to type.__new__?"),
             ));
         };
         if !held.is(*class) {

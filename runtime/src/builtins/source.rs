@@ -94,7 +94,7 @@ fn compile_data(source: &str, filename: &str, options: SourceOptions, thread: &T
 /// The character of `\N{name}`.
 fn character_by_name(name: &str) -> Option<u32> {
     match pyrt_unicode::names::lookup(name)? {
-        pyrt_unicode::names::Found::Code(code) => Some(code),
+        pyrt_unicode::names::Found::Character(code) => Some(code),
         _ => None,
     }
 }

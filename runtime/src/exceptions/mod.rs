@@ -1,6 +1,7 @@
 //! Exceptions: the tree of classes, the object, raising from native code, chaining, tracebacks.
 
 pub mod classes;
+pub mod display;
 pub mod group;
 pub mod methods;
 pub mod object;

@@ -138,7 +138,7 @@ impl Signature {
     #[inline]
     pub fn bind(&self, name: &str, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult<Bound> {
         let given = args.len();
-        let mut words = smallvec::SmallVec::from_elem(None, self.params.len());
+        let mut words: smallvec::SmallVec<[Option<Value>; 8]> = smallvec::SmallVec::from_elem(None, self.params.len());
         let mut held = [None, None];
         if given > self.n_positional && !self.has_varargs {
             return Err(self.wrong_positional_count(name, given, kwnames, thread));

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::object::refcount::FREE_THREADED;
-use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, LeafCondvar, LeafMutex, Ordering};
+use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, LeafCondvar, LeafMutex, Ordering, Resettable};
 use crate::threads::thread_state::{REQUEST_GIL, Thread, ThreadShared};
 
 struct GilState {
@@ -18,9 +18,10 @@ struct GilState {
     waiting: usize,
 }
 
-static STATE: LeafMutex<GilState> = LeafMutex::new(GilState { held: false, switches: 0, last: 0, waiting: 0 });
-static RELEASED: LeafCondvar = LeafCondvar::new();
-static SWITCHED: LeafCondvar = LeafCondvar::new();
+static STATE: Resettable<LeafMutex<GilState>> =
+    Resettable::new(LeafMutex::new(GilState { held: false, switches: 0, last: 0, waiting: 0 }));
+static RELEASED: Resettable<LeafCondvar> = Resettable::new(LeafCondvar::new());
+static SWITCHED: Resettable<LeafCondvar> = Resettable::new(LeafCondvar::new());
 static HOLDER: AtomicPtr<ThreadShared> = AtomicPtr::new(std::ptr::null_mut());
 static ENABLED: AtomicBool = AtomicBool::new(!FREE_THREADED);
 /// Microseconds between forced switches.
@@ -117,9 +118,9 @@ pub fn reset_after_fork(thread: &Thread) {
     let me = std::ptr::from_ref(thread.shared).cast_mut();
     // SAFETY: no other thread exists; the lock words are overwritten, whatever state they were in.
     unsafe {
-        std::ptr::write(std::ptr::from_ref(&STATE).cast_mut(), LeafMutex::new(GilState { held: is_enabled(), switches: 0, last: me as usize, waiting: 0 }));
-        std::ptr::write(std::ptr::from_ref(&RELEASED).cast_mut(), LeafCondvar::new());
-        std::ptr::write(std::ptr::from_ref(&SWITCHED).cast_mut(), LeafCondvar::new());
+        STATE.reset(LeafMutex::new(GilState { held: is_enabled(), switches: 0, last: me as usize, waiting: 0 }));
+        RELEASED.reset(LeafCondvar::new());
+        SWITCHED.reset(LeafCondvar::new());
     }
     HOLDER.store(me, Ordering::Relaxed);
 }

@@ -7,6 +7,8 @@ use std::sync::atomic::Ordering as StdOrdering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Instant;
 
+use crate::sync::Resettable;
+
 /// Number of buckets; a prime, so that aligned addresses spread.
 const N_BUCKETS: usize = 251;
 
@@ -16,7 +18,7 @@ struct Waiter {
     signal: Condvar,
 }
 
-static BUCKETS: [Mutex<Vec<Arc<Waiter>>>; N_BUCKETS] = [const { Mutex::new(Vec::new()) }; N_BUCKETS];
+static BUCKETS: [Resettable<Mutex<Vec<Arc<Waiter>>>>; N_BUCKETS] = [const { Resettable::new(Mutex::new(Vec::new())) }; N_BUCKETS];
 
 fn bucket(address: usize) -> MutexGuard<'static, Vec<Arc<Waiter>>> {
     // A panic under a bucket lock is impossible; after a fork the child resets by `reset_after_fork`.
@@ -110,6 +112,6 @@ pub fn reset_after_fork() {
     for slot in &BUCKETS {
         // SAFETY: the only thread of the process runs this; the mutex and the vector may be in any state, so they are
         // overwritten without being dropped.
-        unsafe { std::ptr::write(std::ptr::from_ref(slot).cast_mut(), Mutex::new(Vec::new())) };
+        unsafe { slot.reset(Mutex::new(Vec::new())) };
     }
 }

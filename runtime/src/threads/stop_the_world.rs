@@ -3,7 +3,7 @@
 //! In `pyrt`, and wherever a GIL is in force, the holder of the GIL is alone already. In `pyrt-t` attached threads are
 //! asked to suspend themselves at a safepoint, detached ones are kept from attaching.
 
-use crate::sync::{AtomicBool, LeafCondvar, LeafMutex, Ordering};
+use crate::sync::{AtomicBool, LeafCondvar, LeafMutex, Ordering, Resettable};
 use crate::threads::gil;
 use crate::threads::thread_state::{
     REQUEST_STOP, STATE_ATTACHED, STATE_DETACHED, STATE_SUSPENDED, Thread, ThreadShared, for_each_thread,
@@ -13,12 +13,12 @@ struct World {
     stopped_by: usize,
 }
 
-static WORLD: LeafMutex<World> = LeafMutex::new(World { stopped_by: 0 });
+static WORLD: Resettable<LeafMutex<World>> = Resettable::new(LeafMutex::new(World { stopped_by: 0 }));
 static STOPPING: AtomicBool = AtomicBool::new(false);
 /// Signalled when a thread suspends or detaches while the world is being stopped.
-static ARRIVED: LeafCondvar = LeafCondvar::new();
+static ARRIVED: Resettable<LeafCondvar> = Resettable::new(LeafCondvar::new());
 /// Signalled when the world runs again.
-static RESUMED: LeafCondvar = LeafCondvar::new();
+static RESUMED: Resettable<LeafCondvar> = Resettable::new(LeafCondvar::new());
 
 /// While it lives, no other thread runs Python code. Nothing that can run Python may be called meanwhile.
 pub struct StoppedWorld {
@@ -123,9 +123,9 @@ pub fn note_detached() {
 pub fn reset_after_fork() {
     // SAFETY: no other thread exists.
     unsafe {
-        std::ptr::write(std::ptr::from_ref(&WORLD).cast_mut(), LeafMutex::new(World { stopped_by: 0 }));
-        std::ptr::write(std::ptr::from_ref(&ARRIVED).cast_mut(), LeafCondvar::new());
-        std::ptr::write(std::ptr::from_ref(&RESUMED).cast_mut(), LeafCondvar::new());
+        WORLD.reset(LeafMutex::new(World { stopped_by: 0 }));
+        ARRIVED.reset(LeafCondvar::new());
+        RESUMED.reset(LeafCondvar::new());
     }
     STOPPING.store(false, Ordering::SeqCst);
 }

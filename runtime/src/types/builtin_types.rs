@@ -39,7 +39,8 @@ impl StaticType {
 
     #[cold]
     fn make(&self) -> &'static TypeObject {
-        super::type_setup::make_static(self)
+        // SAFETY: the constructors are used in statics only.
+        super::type_setup::make_static(unsafe { &*std::ptr::from_ref(self) })
     }
 
     /// The address before the type is complete, for types that refer to each other while they are made.

@@ -246,7 +246,7 @@ pub fn delegate(generator: Value) -> Option<Owned> {
         let next = (*(*frame).ip.add(1)).load(Ordering::Relaxed);
         if unit_opcode(next) == Opcode::RESUME as u8 && unit_oparg(next) & 3 >= 2 {
             let word = *(*frame).sp.sub(1);
-            return Value::from_slot(word).map(Value::to_owned);
+            return Value::from_slot(word).map(|receiver| receiver.to_owned());
         }
     }
     None

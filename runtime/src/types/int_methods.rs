@@ -275,9 +275,12 @@ pub fn parse(text: &[u8], base: u32, shown: &dyn Fn(&mut Thread) -> String, thre
     match digits::parse_int(text, base, max_str_digits(thread)) {
         Ok(ParsedInt::Small(small)) => Ok(Owned::int(small)),
         Ok(ParsedInt::Big(big)) => Ok(from_bigint(&big)),
-        Err(ParseIntError::TooManyDigits { limit, digits }) => Err(thread.raise_value_error(format!(
-            "Exceeds the limit ({limit} digits) for integer string conversion: value has {digits} digits; use sys.set_int_max_str_digits() to increase the limit"
-        ))),
+        Err(ParseIntError::TooManyDigits(digits)) => {
+            let limit = max_str_digits(thread);
+            Err(thread.raise_value_error(format!(
+                "Exceeds the limit ({limit} digits) for integer string conversion: value has {digits} digits; use sys.set_int_max_str_digits() to increase the limit"
+            )))
+        }
         Err(_) => {
             let shown = shown(thread);
             Err(thread.raise_value_error(format!("invalid literal for int() with base {base}: {shown}")))

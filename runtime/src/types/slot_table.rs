@@ -591,7 +591,7 @@ fn class_finalize(object: Value, thread: &mut Thread) -> PyResult<()> {
 
 fn class_buffer(object: Value, flags: u32, thread: &mut Thread) -> PyResult<crate::protocol::buffer::Buffer> {
     let view = call_required(object, "__buffer__", &[Value::plain_int(i64::from(flags))], thread)?;
-    crate::types::memoryview::buffer_of_class(object, view, flags, thread)
+    crate::types::memoryview::buffer_of_class(object, *view, flags, thread)
 }
 
 fn class_truth(object: Value, thread: &mut Thread) -> PyResult<bool> {

@@ -4,7 +4,7 @@ use crate::object::header::Header;
 use crate::object::shape::{self, AttributeMode};
 use crate::object::value::{Owned, Value};
 use crate::protocol::compare;
-use crate::types::builtin_types::{self, OBJECT, StaticType, TYPE, shapes};
+use crate::types::builtin_types::{self, OBJECT, StaticType, shapes};
 use crate::types::descriptors;
 use crate::types::dict::{self, DictObject};
 use crate::types::slot_table::{ROWS, SEQUENCE_ROWS, SlotRow, Wrapper};
@@ -158,8 +158,11 @@ fn finish_object(ty: &'static StaticType, object: *mut TypeObject) {
         dict.set_by_text("__doc__", if spec.doc.is_empty() { Owned::none() } else { Owned::str(spec.doc) });
     }
     drop(made.dict.replace_locked(Some(namespace)));
-    made.solid_base.store(object as usize, crate::sync::Ordering::Relaxed);
-    let _ = TYPE.pointer();
+    // A type that adds nothing to its base's layout shares it.
+    // SAFETY: as above.
+    let shared = unsafe { base.as_ref() }.filter(|base| base.basic_size == made.basic_size && base.item_size == made.item_size);
+    let solid = shared.map_or(object as usize, |base| base.solid_base.load(crate::sync::Ordering::Relaxed));
+    made.solid_base.store(solid, crate::sync::Ordering::Relaxed);
 }
 
 /// One wrapper descriptor per special method whose slot the type itself fills.

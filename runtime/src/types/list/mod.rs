@@ -265,7 +265,7 @@ impl ListObject {
     pub fn size(&self) -> usize {
         let array = self.array.load(Ordering::Acquire);
         // SAFETY: the current array.
-        size_of::<ListObject>() + if array.is_null() { 0 } else { unsafe { (*array).capacity } * 8 }
+        size_of::<ListObject>() + if array.is_null() { 0 } else { 8 * unsafe { (*array).capacity } }
     }
 }
 
