@@ -45,7 +45,9 @@ fn lookup_type_slow(ty: &TypeObject, name: Value, thread: &mut Thread) -> Option
     // The version is read before the lookup: what changes meanwhile makes the entry stale at once.
     let version = ty.version();
     let found = lookup_mro(ty, name);
-    if StrObject::of(name).is_interned() && string::is_exact(name) {
+    // Plain values are not kept: replacing one by another changes no version (PROTOCOLS M14).
+    let is_cacheable = found.as_ref().is_none_or(|found| crate::types::class::is_cached_kind(**found));
+    if is_cacheable && StrObject::of(name).is_interned() && string::is_exact(name) {
         thread.type_cache.put(ty, version, name, found.as_ref().map(Owned::value));
     }
     found
