@@ -7,12 +7,13 @@ pub mod sre;
 pub mod string;
 pub mod structure;
 pub mod sys;
+pub mod thread;
 pub mod version;
 
 use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 
 /// All native modules of this crate.
-pub static MODULES: &[NativeModule] = &[codecs::MODULE, string::MODULE];
+pub static MODULES: &[NativeModule] = &[codecs::MODULE, string::MODULE, thread::MODULE];
 
 /// Makes the native modules known to the import system.
 pub fn register(interpreter: &Interpreter) {

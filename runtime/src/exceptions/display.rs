@@ -20,8 +20,13 @@ pub fn print(exception: Value, thread: &mut Thread) {
     }
     drop(thread.take_exception());
     let text = render(exception, thread);
+    write_to_stderr(&text, thread);
+}
+
+/// Writes to `sys.stderr`, to descriptor 2 where that fails.
+pub fn write_to_stderr(text: &str, thread: &mut Thread) {
     let stderr = thread.interpreter.sys_get(crate::names::names().stderr).filter(|file| !file.is_none());
-    let text_object = Owned::str(&text);
+    let text_object = Owned::str(text);
     let written = match stderr {
         Some(file) => call::call_method(*file, crate::names::names().write, &[*text_object], thread).is_ok(),
         None => false,
@@ -74,6 +79,13 @@ pub fn render(exception: Value, thread: &mut Thread) -> String {
             out.push_str(chain[i - 1].1);
         }
     }
+    out
+}
+
+/// The text of an exception without what it came from.
+pub fn render_alone(exception: Value, thread: &mut Thread) -> String {
+    let mut out = String::new();
+    render_one(exception, "", &mut out, thread);
     out
 }
 

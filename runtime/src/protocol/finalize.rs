@@ -9,7 +9,9 @@ pub fn call_finalizer(object: &Owned, thread: &mut Thread) {
     let Some(finalize) = object.type_object().slots.finalize.get() else { return };
     let had = thread.take_exception();
     if finalize(**object, thread).is_err() {
-        write_unraisable(None, Some(**object), thread);
+        let names = crate::names::names();
+        let function = crate::protocol::attribute::lookup_type(object.type_object(), names.__del__, thread);
+        write_unraisable(Some("Exception ignored while calling deallocator"), function.as_ref().map(|function| **function), thread);
     }
     if let Some(had) = had {
         thread.set_exception(had);
@@ -38,6 +40,12 @@ pub fn write_unraisable(message: Option<&str>, object: Option<Value>, thread: &m
         }
         drop(thread.take_exception());
     }
-    let text = crate::protocol::special::safe_repr(*exception, thread);
-    eprintln!("Exception ignored in: {text}");
+    let mut text = match (message, object) {
+        (Some(message), Some(object)) => format!("{message} {}:\n", crate::protocol::special::safe_repr(object, thread)),
+        (Some(message), None) => format!("{message}:\n"),
+        (None, Some(object)) => format!("Exception ignored in: {}\n", crate::protocol::special::safe_repr(object, thread)),
+        (None, None) => String::new(),
+    };
+    text.push_str(&crate::exceptions::display::render_alone(*exception, thread));
+    crate::exceptions::display::write_to_stderr(&text, thread);
 }

@@ -70,11 +70,8 @@ pub fn stop_to_none(result: PyResult, thread: &mut Thread) -> PyResult<Option<Ow
 
 /// All items in a vector.
 pub fn collect(iterable: Value, thread: &mut Thread) -> PyResult<Vec<Owned>> {
-    if iterable.has_shape(shapes::LIST) {
-        return Ok(ListObject::of(iterable).to_vec());
-    }
-    if iterable.has_shape(shapes::TUPLE) {
-        return Ok(TupleObject::of(iterable).items().iter().map(|item| item.to_owned()).collect());
+    if let Some(items) = snapshot(iterable) {
+        return Ok(items);
     }
     let iterator = iter(iterable, thread)?;
     let mut items = Vec::with_capacity(crate::protocol::special::length_hint(iterable, 0, thread)?.clamp(0, 1 << 20) as usize);
@@ -82,6 +79,24 @@ pub fn collect(iterable: Value, thread: &mut Thread) -> PyResult<Vec<Owned>> {
         items.push(item);
     }
     Ok(items)
+}
+
+/// The items of a built-in container at one moment, whatever other threads do to it; `None` for other objects.
+pub fn snapshot(iterable: Value) -> Option<Vec<Owned>> {
+    use crate::types::dict::{DictObject, views};
+    if iterable.has_shape(shapes::LIST) {
+        return Some(ListObject::of(iterable).to_vec());
+    }
+    if iterable.has_shape(shapes::TUPLE) {
+        return Some(TupleObject::of(iterable).items().iter().map(|item| item.to_owned()).collect());
+    }
+    if iterable.has_shape(shapes::SET) || iterable.has_shape(shapes::FROZENSET) {
+        return Some(crate::types::set::SetObject::of(iterable).entries().into_iter().map(|entry| entry.key).collect());
+    }
+    if iterable.has_shape(shapes::DICT) {
+        return Some(DictObject::of(iterable).entries().into_iter().map(|entry| entry.key).collect());
+    }
+    views::snapshot(iterable)
 }
 
 /// Calls `visit` with each item.

@@ -47,6 +47,23 @@ pub fn new_items(dict: Value) -> Owned {
     new_of_type(&DICT_ITEMS, dict)
 }
 
+/// The items of a view of an exact dict at one moment; `None` for other objects.
+pub fn snapshot(view: Value) -> Option<Vec<Owned>> {
+    let is_keys = view.has_shape(shapes::DICT_KEYS);
+    let is_items = view.has_shape(shapes::DICT_ITEMS);
+    if !(is_keys || is_items || view.has_shape(shapes::DICT_VALUES)) || !dict_of(view).has_shape(shapes::DICT) {
+        return None;
+    }
+    let entries = DictObject::of(dict_of(view)).entries().into_iter();
+    Some(if is_keys {
+        entries.map(|entry| entry.key).collect()
+    } else if is_items {
+        entries.map(|entry| crate::types::tuple::pack([entry.key, entry.value])).collect()
+    } else {
+        entries.map(|entry| entry.value).collect()
+    })
+}
+
 /// Whether the value is a view that behaves like a set.
 fn is_set_view(value: Value) -> bool {
     value.has_shape(shapes::DICT_KEYS) || value.has_shape(shapes::DICT_ITEMS)

@@ -300,8 +300,7 @@ pub fn new() -> Owned {
 /// `list.extend(iterable)`.
 pub fn extend(target: Value, iterable: Value, thread: &mut Thread) -> PyResult<()> {
     let list = ListObject::of(target);
-    if iterable.has_shape(shapes::LIST) || iterable.has_shape(shapes::TUPLE) {
-        let items = iterate::collect(iterable, thread)?;
+    if let Some(items) = iterate::snapshot(iterable) {
         let len = list.len();
         drop(list.splice(len, len, items));
         return Ok(());

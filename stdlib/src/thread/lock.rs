@@ -1,0 +1,414 @@
+//! `_thread.lock` and `_thread.RLock`.
+//!
+//! # The lock word
+//! [`FREE`], [`HELD`], [`CONTENDED`]: held, and threads may be parked on the word's address. Taking a free lock and giving
+//! back one that nobody waits for is one atomic instruction. A thread waits detached, so that others run and collect.
+
+use std::time::{Duration, Instant};
+
+use pyrt_runtime::exceptions::exc;
+use pyrt_runtime::object::header::Header;
+use pyrt_runtime::object::lifetime;
+use pyrt_runtime::object::value::{Owned, PyResult, Value};
+use pyrt_runtime::protocol::args::{Args, KwNames};
+use pyrt_runtime::protocol::native::NativeFn;
+use pyrt_runtime::protocol::{compare, convert};
+use pyrt_runtime::sync::{AtomicU64, Ordering};
+use pyrt_runtime::threads::parking::{self, Parked};
+use pyrt_runtime::threads::safepoint;
+use pyrt_runtime::threads::thread_state::Thread;
+use pyrt_runtime::types::builtin_types::{StaticType, shapes};
+use pyrt_runtime::types::type_object::{MethodDef, MethodKind, SlotFn, TYPE_WEAKREFABLE, TypeObject, TypeSpec};
+use pyrt_runtime::types::{float, int, tuple};
+
+const FREE: u64 = 0;
+const HELD: u64 = 1;
+const CONTENDED: u64 = 2;
+
+/// The longest time that a wait may take, in seconds (`_thread.TIMEOUT_MAX`).
+pub const TIMEOUT_MAX: f64 = 9_223_372_036.0;
+
+/// How long the main thread waits at a time before it looks for signals.
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// A lock word that a thread can wait for.
+pub struct RawLock {
+    word: AtomicU64,
+}
+
+impl RawLock {
+    pub const fn new() -> RawLock {
+        RawLock { word: AtomicU64::new(FREE) }
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self) as usize
+    }
+
+    pub fn is_held(&self) -> bool {
+        self.word.load(Ordering::Relaxed) != FREE
+    }
+
+    pub fn try_acquire(&self) -> bool {
+        // Acquire: sees what the last holder did.
+        self.word.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// Waits for the lock until `deadline`; false when that passed. An exception of a signal handler ends the wait.
+    pub fn acquire_until(&self, deadline: Option<Instant>, thread: &mut Thread) -> PyResult<bool> {
+        if self.try_acquire() {
+            return Ok(true);
+        }
+        loop {
+            let mut until = deadline;
+            if thread.is_main {
+                let next = Instant::now() + SIGNAL_INTERVAL;
+                until = Some(deadline.map_or(next, |deadline| deadline.min(next)));
+            }
+            if thread.detached(|| self.wait(until)) {
+                return Ok(true);
+            }
+            safepoint::poll(thread)?;
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Takes the lock as one that others may wait for; false when the time is over.
+    fn wait(&self, deadline: Option<Instant>) -> bool {
+        loop {
+            if self.word.swap(CONTENDED, Ordering::Acquire) == FREE {
+                return true;
+            }
+            let is_contended = || self.word.load(Ordering::Relaxed) == CONTENDED;
+            if parking::park_until(self.address(), deadline, is_contended) == Parked::TimedOut {
+                return self.word.swap(CONTENDED, Ordering::Acquire) == FREE;
+            }
+        }
+    }
+
+    /// Gives the lock back; false if it was free.
+    pub fn release(&self) -> bool {
+        // Release: the next holder sees what this one did.
+        match self.word.swap(FREE, Ordering::Release) {
+            FREE => false,
+            HELD => true,
+            _ => {
+                parking::unpark_one(self.address(), |_| ());
+                true
+            }
+        }
+    }
+
+    /// In the child after `fork`: nobody holds it.
+    pub fn reset(&self) {
+        self.word.store(FREE, Ordering::Relaxed);
+    }
+}
+
+/// What `timeout` means: `None` waits forever.
+pub fn deadline_of(seconds: f64, thread: &mut Thread) -> PyResult<Option<Instant>> {
+    if seconds * 1e9 >= i64::MAX as f64 {
+        return Err(thread.raise(&exc::OVERFLOW_ERROR, "timestamp out of range for C PyTime_t"));
+    }
+    if seconds > TIMEOUT_MAX {
+        return Err(thread.raise(&exc::OVERFLOW_ERROR, "timeout value is too large"));
+    }
+    Ok(Instant::now().checked_add(Duration::from_secs_f64(seconds.max(0.0))))
+}
+
+/// A number of seconds.
+pub fn seconds_of(value: Value, thread: &mut Thread) -> PyResult<f64> {
+    let seconds = match float::as_f64(value) {
+        Some(seconds) => seconds,
+        None => convert::index_as_i64(value, thread, Some(&exc::OVERFLOW_ERROR))? as f64,
+    };
+    if seconds.is_nan() {
+        return Err(thread.raise_value_error("Invalid value NaN (not a number)"));
+    }
+    Ok(seconds)
+}
+
+/// `acquire(blocking=True, timeout=-1)`: takes the lock as these arguments say.
+fn acquire_by(raw: &RawLock, args: Args<'_>, thread: &mut Thread) -> PyResult<bool> {
+    let is_blocking = match args.get(0) {
+        Some(blocking) => compare::truth(blocking, thread)?,
+        None => true,
+    };
+    let seconds = match args.get(1) {
+        Some(timeout) => seconds_of(timeout, thread)?,
+        None => -1.0,
+    };
+    if !is_blocking && seconds != -1.0 {
+        return Err(thread.raise_value_error("can't specify a timeout for a non-blocking call"));
+    }
+    if seconds < 0.0 && seconds != -1.0 {
+        return Err(thread.raise_value_error("timeout value must be a non-negative number"));
+    }
+    if !is_blocking {
+        return Ok(raw.try_acquire());
+    }
+    let deadline = if seconds == -1.0 { None } else { deadline_of(seconds, thread)? };
+    raw.acquire_until(deadline, thread)
+}
+
+#[repr(C)]
+struct LockObject {
+    header: Header,
+    raw: RawLock,
+}
+
+fn lock_of<'a>(value: Value) -> &'a LockObject {
+    // SAFETY: the methods below belong to the type.
+    unsafe { value.as_ref() }
+}
+
+/// A new lock.
+pub fn new_lock() -> Owned {
+    lifetime::allocate_object(LOCK.get(), |header| LockObject { header, raw: RawLock::new() })
+}
+
+fn lock_new(_class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult {
+    if !kwnames.is_empty() {
+        return Err(thread.raise_type_error("lock() takes no keyword arguments"));
+    }
+    if !args.is_empty() {
+        let n = args.len();
+        return Err(thread.raise_type_error(format!("lock expected 0 arguments, got {n}")));
+    }
+    Ok(new_lock())
+}
+
+fn lock_acquire(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
+    Ok(Owned::bool(acquire_by(&lock_of(this).raw, args, thread)?))
+}
+
+fn lock_enter(this: Value, thread: &mut Thread) -> PyResult {
+    Ok(Owned::bool(lock_of(this).raw.acquire_until(None, thread)?))
+}
+
+fn lock_release(this: Value, thread: &mut Thread) -> PyResult {
+    if lock_of(this).raw.release() { Ok(Owned::none()) } else { Err(thread.raise(&exc::RUNTIME_ERROR, "release unlocked lock")) }
+}
+
+fn lock_exit(this: Value, _args: Args<'_>, thread: &mut Thread) -> PyResult {
+    lock_release(this, thread)
+}
+
+fn lock_locked(this: Value, _thread: &mut Thread) -> PyResult {
+    Ok(Owned::bool(lock_of(this).raw.is_held()))
+}
+
+fn lock_reset(this: Value, _thread: &mut Thread) -> PyResult {
+    lock_of(this).raw.reset();
+    Ok(Owned::none())
+}
+
+fn lock_repr(this: Value, _thread: &mut Thread) -> PyResult {
+    let state = if lock_of(this).raw.is_held() { "locked" } else { "unlocked" };
+    Ok(Owned::str(&format!("<{state} {} object at {:#x}>", this.type_object().full_name(), this.id())))
+}
+
+const fn method(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
+    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
+}
+
+const ACQUIRE: &str = "($self, /, blocking=True, timeout=-1)";
+const EXIT: &str = "($self, /, *exc_info)";
+
+static LOCK_METHODS: &[MethodDef] = &[
+    method("acquire", NativeFn::Bound(lock_acquire), ACQUIRE, "Takes the lock; false if that could not be done in time."),
+    method("acquire_lock", NativeFn::Bound(lock_acquire), ACQUIRE, "An old name of acquire()."),
+    method("release", NativeFn::NoArgs(lock_release), "($self, /)", "Gives the lock back, whichever thread took it."),
+    method("release_lock", NativeFn::NoArgs(lock_release), "($self, /)", "An old name of release()."),
+    method("locked", NativeFn::NoArgs(lock_locked), "($self, /)", "Whether the lock is taken."),
+    method("locked_lock", NativeFn::NoArgs(lock_locked), "($self, /)", "An old name of locked()."),
+    method("__enter__", NativeFn::NoArgs(lock_enter), "($self, /)", "Takes the lock."),
+    method("__exit__", NativeFn::Bound(lock_exit), EXIT, "Gives the lock back."),
+    method("_at_fork_reinit", NativeFn::NoArgs(lock_reset), "($self, /)", "Frees the lock in a forked child."),
+];
+
+pub static LOCK: StaticType = StaticType::new(&TypeSpec {
+    name: "_thread.lock",
+    doc: "A lock that one thread takes and any thread gives back.",
+    flags: TYPE_WEAKREFABLE,
+    basic_size: size_of::<LockObject>(),
+    slots: &[SlotFn::repr(lock_repr), SlotFn::new(lock_new)],
+    methods: LOCK_METHODS,
+    ..TypeSpec::DEFAULT
+});
+
+/// `owner` and `count` are written by the holder only; others read `owner` to compare it with themselves.
+#[repr(C)]
+struct RLockObject {
+    header: Header,
+    raw: RawLock,
+    owner: AtomicU64,
+    count: AtomicU64,
+}
+
+fn rlock_of<'a>(value: Value) -> &'a RLockObject {
+    // SAFETY: the methods below belong to the type.
+    unsafe { value.as_ref() }
+}
+
+impl RLockObject {
+    fn is_mine(&self, thread: &Thread) -> bool {
+        self.owner.load(Ordering::Relaxed) == ident(thread)
+    }
+
+    fn take(&self, thread: &Thread, count: u64) {
+        self.count.store(count, Ordering::Relaxed);
+        self.owner.store(ident(thread), Ordering::Relaxed);
+    }
+
+    /// Counts once more if the thread is the holder.
+    fn enter_again(&self, thread: &mut Thread) -> PyResult<bool> {
+        if !self.is_mine(thread) {
+            return Ok(false);
+        }
+        match self.count.load(Ordering::Relaxed).checked_add(1) {
+            Some(count) => self.count.store(count, Ordering::Relaxed),
+            None => return Err(thread.raise(&exc::OVERFLOW_ERROR, "Internal lock count overflowed")),
+        }
+        Ok(true)
+    }
+
+    fn leave(&self) {
+        self.count.store(0, Ordering::Relaxed);
+        self.owner.store(0, Ordering::Relaxed);
+        self.raw.release();
+    }
+}
+
+fn ident(thread: &Thread) -> u64 {
+    thread.shared.ident.load(Ordering::Relaxed)
+}
+
+fn rlock_new(class: Value, _args: Args<'_>, _kwnames: KwNames, _thread: &mut Thread) -> PyResult {
+    Ok(lifetime::allocate_object(TypeObject::of(class), |header| RLockObject {
+        header,
+        raw: RawLock::new(),
+        owner: AtomicU64::new(0),
+        count: AtomicU64::new(0),
+    }))
+}
+
+fn rlock_acquire(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
+    let lock = rlock_of(this);
+    if lock.is_mine(thread) {
+        // The arguments are checked as ever; the lock itself is not looked at.
+        let probe = RawLock::new();
+        acquire_by(&probe, args, thread)?;
+        lock.enter_again(thread)?;
+        return Ok(Owned::bool(true));
+    }
+    let is_taken = acquire_by(&lock.raw, args, thread)?;
+    if is_taken {
+        lock.take(thread, 1);
+    }
+    Ok(Owned::bool(is_taken))
+}
+
+fn rlock_enter(this: Value, thread: &mut Thread) -> PyResult {
+    let lock = rlock_of(this);
+    if !lock.enter_again(thread)? {
+        lock.raw.acquire_until(None, thread)?;
+        lock.take(thread, 1);
+    }
+    Ok(Owned::bool(true))
+}
+
+fn rlock_release(this: Value, thread: &mut Thread) -> PyResult {
+    let lock = rlock_of(this);
+    if !lock.is_mine(thread) {
+        return Err(thread.raise(&exc::RUNTIME_ERROR, "cannot release un-acquired lock"));
+    }
+    match lock.count.load(Ordering::Relaxed) {
+        0 | 1 => lock.leave(),
+        count => lock.count.store(count - 1, Ordering::Relaxed),
+    }
+    Ok(Owned::none())
+}
+
+fn rlock_exit(this: Value, _args: Args<'_>, thread: &mut Thread) -> PyResult {
+    rlock_release(this, thread)
+}
+
+fn rlock_locked(this: Value, _thread: &mut Thread) -> PyResult {
+    Ok(Owned::bool(rlock_of(this).raw.is_held()))
+}
+
+fn rlock_is_owned(this: Value, thread: &mut Thread) -> PyResult {
+    Ok(Owned::bool(rlock_of(this).is_mine(thread)))
+}
+
+fn rlock_recursion_count(this: Value, thread: &mut Thread) -> PyResult {
+    let lock = rlock_of(this);
+    Ok(Owned::int(if lock.is_mine(thread) { lock.count.load(Ordering::Relaxed) as i64 } else { 0 }))
+}
+
+/// Gives the lock back wholly, however often it was taken; what `_acquire_restore` needs.
+fn rlock_release_save(this: Value, thread: &mut Thread) -> PyResult {
+    let lock = rlock_of(this);
+    if !lock.is_mine(thread) {
+        return Err(thread.raise(&exc::RUNTIME_ERROR, "cannot release un-acquired lock"));
+    }
+    let (count, owner) = (lock.count.load(Ordering::Relaxed), lock.owner.load(Ordering::Relaxed));
+    lock.leave();
+    Ok(tuple::from_vec(vec![int::from_i64(count as i64), int::from_i64(owner as i64)]))
+}
+
+fn rlock_acquire_restore(this: Value, state: Value, thread: &mut Thread) -> PyResult {
+    if !state.has_shape(shapes::TUPLE) || tuple::TupleObject::of(state).items().len() != 2 {
+        return Err(thread.raise_type_error("_acquire_restore() argument 1 must be a 2-item tuple"));
+    }
+    let items = tuple::TupleObject::of(state).items();
+    let count = convert::index_as_i64(items[0], thread, Some(&exc::OVERFLOW_ERROR))?;
+    let owner = convert::index_as_i64(items[1], thread, Some(&exc::OVERFLOW_ERROR))?;
+    let lock = rlock_of(this);
+    lock.raw.acquire_until(None, thread)?;
+    lock.count.store(count as u64, Ordering::Relaxed);
+    lock.owner.store(owner as u64, Ordering::Relaxed);
+    Ok(Owned::none())
+}
+
+fn rlock_reset(this: Value, _thread: &mut Thread) -> PyResult {
+    let lock = rlock_of(this);
+    lock.count.store(0, Ordering::Relaxed);
+    lock.owner.store(0, Ordering::Relaxed);
+    lock.raw.reset();
+    Ok(Owned::none())
+}
+
+fn rlock_repr(this: Value, _thread: &mut Thread) -> PyResult {
+    let lock = rlock_of(this);
+    let state = if lock.raw.is_held() { "locked" } else { "unlocked" };
+    let (owner, count) = (lock.owner.load(Ordering::Relaxed), lock.count.load(Ordering::Relaxed));
+    let name = this.type_object().full_name();
+    Ok(Owned::str(&format!("<{state} {name} object owner={owner} count={count} at {:#x}>", this.id())))
+}
+
+static RLOCK_METHODS: &[MethodDef] = &[
+    method("acquire", NativeFn::Bound(rlock_acquire), ACQUIRE, "Takes the lock, or takes it once more."),
+    method("release", NativeFn::NoArgs(rlock_release), "($self, /)", "Undoes one acquire() of this thread."),
+    method("locked", NativeFn::NoArgs(rlock_locked), "($self, /)", "Whether the lock is taken."),
+    method("__enter__", NativeFn::NoArgs(rlock_enter), "($self, /)", "Takes the lock."),
+    method("__exit__", NativeFn::Bound(rlock_exit), EXIT, "Undoes one acquire()."),
+    method("_is_owned", NativeFn::NoArgs(rlock_is_owned), "($self, /)", "Whether this thread has the lock."),
+    method("_recursion_count", NativeFn::NoArgs(rlock_recursion_count), "($self, /)", "How often this thread has taken the lock."),
+    method("_release_save", NativeFn::NoArgs(rlock_release_save), "($self, /)", "Gives the lock back wholly; for Condition."),
+    method("_acquire_restore", NativeFn::One(rlock_acquire_restore), "($self, state, /)", "Takes the lock as often as saved."),
+    method("_at_fork_reinit", NativeFn::NoArgs(rlock_reset), "($self, /)", "Frees the lock in a forked child."),
+];
+
+pub static RLOCK: StaticType = StaticType::new(&TypeSpec {
+    name: "_thread.RLock",
+    doc: "A lock that its holder may take again.",
+    flags: TYPE_WEAKREFABLE | pyrt_runtime::types::type_object::TYPE_BASETYPE,
+    basic_size: size_of::<RLockObject>(),
+    slots: &[SlotFn::repr(rlock_repr), SlotFn::new(rlock_new)],
+    methods: RLOCK_METHODS,
+    ..TypeSpec::DEFAULT
+});
