@@ -1,8 +1,10 @@
 //! Native modules: one file or folder each, named as the module without its underscore where that is free.
 
 pub mod binascii;
+pub mod codecs;
 pub mod random;
 pub mod sre;
+pub mod string;
 pub mod structure;
 pub mod sys;
 pub mod version;
@@ -10,7 +12,7 @@ pub mod version;
 use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 
 /// All native modules of this crate.
-pub static MODULES: &[NativeModule] = &[];
+pub static MODULES: &[NativeModule] = &[codecs::MODULE, string::MODULE];
 
 /// Makes the native modules known to the import system.
 pub fn register(interpreter: &Interpreter) {
