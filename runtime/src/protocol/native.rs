@@ -243,9 +243,8 @@ impl Signature {
             return thread.raise_type_error(format!("{short}() takes {how} {max} positional argument{} ({given} given)", s(max)));
         }
         let all_given = given + kwnames.len();
-        let kind = if kwnames.is_empty() { "" } else { "" };
-        let how = if min == total { "exactly" } else { "at most" };
-        thread.raise_type_error(format!("{short}() takes {how} {total} {kind}argument{} ({all_given} given)", s(total)))
+        let kind = if given == 0 { "keyword " } else { "" };
+        thread.raise_type_error(format!("{short}() takes at most {total} {kind}argument{} ({all_given} given)", s(total)))
     }
 
     #[cold]

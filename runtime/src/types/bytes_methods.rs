@@ -21,7 +21,8 @@ use crate::types::type_object::*;
 use crate::types::{bytearray, bytes_format, codec_calls, slice};
 
 fn bytes_repr(this: Value, _thread: &mut Thread) -> PyResult {
-    Ok(string::from_ascii(&crate::text::escape::repr_bytes(BytesObject::of(this).as_slice())))
+    let quoted = crate::text::escape::repr_bytes(BytesObject::of(this).as_slice());
+    Ok(string::from_ascii(&[b"b", quoted.as_slice()].concat()))
 }
 
 fn bytes_hash(this: Value, _thread: &mut Thread) -> PyResult<i64> {
