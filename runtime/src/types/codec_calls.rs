@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::exceptions::exc;
+use crate::exceptions::methods::{raise_unicode_decode, raise_unicode_encode};
 use crate::object::value::{Owned, PyResult, Value};
 use crate::protocol::{attribute, call};
 use crate::text::Buffer;
@@ -53,11 +54,16 @@ fn by_registry(function: &str, object: Value, encoding: Option<&str>, errors: Op
     }
 }
 
+fn is_strict(errors: Option<&str>) -> bool {
+    errors.is_none_or(|errors| errors == "strict")
+}
+
 /// `object.decode(encoding, errors)`, where `contents` are the bytes of `object`.
 pub fn decode(object: Value, contents: &[u8], encoding: Option<Value>, errors: Option<Value>, function: &str, thread: &mut Thread) -> PyResult {
     let encoding = text(encoding, function, "encoding", thread)?;
     let errors = text(errors, function, "errors", thread)?;
     let mut out = Buffer::with_capacity(contents.len());
+    let mut fault = None;
     let done = match known(encoding.as_deref()) {
         Some(Known::Latin1) => {
             single_byte::decode_latin1(contents, &mut out);
@@ -73,13 +79,17 @@ pub fn decode(object: Value, contents: &[u8], encoding: Option<Value>, errors: O
                 true
             } else {
                 let decoded = utf8::decode(contents, 0, true, &mut out);
-                decoded.fault.is_none() && decoded.consumed == contents.len()
+                fault = decoded.fault;
+                fault.is_none() && decoded.consumed == contents.len()
             }
         }
         _ => false,
     };
     if done {
         return Ok(str::from_buffer(out.shrink()));
+    }
+    if let (Some(fault), true) = (fault, is_strict(errors.as_deref())) {
+        return Err(raise_unicode_decode("utf-8", object, fault.start, fault.end, fault.reason, thread));
     }
     let result = by_registry("decode", object, encoding.as_deref(), errors.as_deref(), thread)?;
     if string::is_str(*result) {
@@ -98,13 +108,17 @@ pub fn encode(object: Value, encoding: Option<Value>, errors: Option<Value>, fun
     let units = str::units(StrObject::of(object));
     let mut out = Vec::with_capacity(units.len());
     let fault = match known(encoding.as_deref()) {
-        Some(Known::Utf8) => Some(utf8::encode(units, 0, &mut out)),
-        Some(Known::Latin1) => Some(single_byte::encode_latin1(units, 0, &mut out)),
-        Some(Known::Ascii) => Some(single_byte::encode_ascii(units, 0, &mut out)),
+        Some(Known::Utf8) => Some(("utf-8", utf8::encode(units, 0, &mut out))),
+        Some(Known::Latin1) => Some(("latin-1", single_byte::encode_latin1(units, 0, &mut out))),
+        Some(Known::Ascii) => Some(("ascii", single_byte::encode_ascii(units, 0, &mut out))),
         None => None,
     };
-    if let Some(None) = fault {
-        return Ok(out);
+    match fault {
+        Some((_, None)) => return Ok(out),
+        Some((name, Some(fault))) if is_strict(errors.as_deref()) => {
+            return Err(raise_unicode_encode(name, object, fault.start, fault.end, fault.reason, thread));
+        }
+        _ => {}
     }
     let result = by_registry("encode", object, encoding.as_deref(), errors.as_deref(), thread)?;
     if bytes::is_bytes(*result) {
