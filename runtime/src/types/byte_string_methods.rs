@@ -98,7 +98,7 @@ fn count(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
 fn has_affix(this: Value, args: Args<'_>, name: &str, test: fn(&[u8], &[u8]) -> bool, thread: &mut Thread) -> PyResult {
     let bounds = Bounds::from_args(args, 1, thread)?;
     let wanted = args.at(0);
-    let mut matches = |wanted: Value, thread: &mut Thread| -> PyResult<bool> {
+    let matches = |wanted: Value, thread: &mut Thread| -> PyResult<bool> {
         let wanted = bytes_like(wanted, thread)?;
         let own = contents(this);
         Ok(bounds.clip(own.len()).is_some_and(|range| test(&own[range], &wanted)))
