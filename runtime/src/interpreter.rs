@@ -231,5 +231,6 @@ pub fn initialize_runtime() {
     let _ = string::intern(string::empty());
     crate::names::initialize();
     crate::types::builtin_types::initialize();
+    crate::types::template::add_match_args();
     let _ = thread_state::current();
 }

@@ -160,6 +160,7 @@ impl Signature {
             words[self.params.len() - 1] = Some(*rest);
             held[1] = Some(rest);
         }
+        let mut unexpected = None;
         for i in 0..kwnames.len() {
             let Some(key) = kwnames.get(i) else { break };
             let value = args.keyword(i);
@@ -178,7 +179,9 @@ impl Signature {
                 Some(at) => words[at] = Some(value),
                 None => match &held[1] {
                     Some(rest) => DictObject::of(**rest).set(key, value.to_owned(), thread)?,
-                    None => return Err(self.unexpected_keyword(name, keyword, thread)),
+                    None if self.is_positional_only() => return Err(self.unexpected_keyword(name, keyword, thread)),
+                    // A missing argument is reported first.
+                    None => unexpected = unexpected.or(Some(keyword)),
                 },
             }
         }
@@ -186,6 +189,9 @@ impl Signature {
             if parameter.is_required && words[at].is_none() {
                 return Err(self.missing(name, at, given, kwnames, thread));
             }
+        }
+        if let Some(keyword) = unexpected {
+            return Err(self.unexpected_keyword(name, keyword, thread));
         }
         Ok(Bound { words, _held: held })
     }
@@ -243,9 +249,8 @@ impl Signature {
             return thread.raise_type_error(format!("{short}() takes {how} {max} positional argument{} ({given} given)", s(max)));
         }
         let all_given = given + kwnames.len();
-        let kind = if kwnames.is_empty() { "" } else { "" };
-        let how = if min == total { "exactly" } else { "at most" };
-        thread.raise_type_error(format!("{short}() takes {how} {total} {kind}argument{} ({all_given} given)", s(total)))
+        let kind = if given == 0 { "keyword " } else { "" };
+        thread.raise_type_error(format!("{short}() takes at most {total} {kind}argument{} ({all_given} given)", s(total)))
     }
 
     #[cold]

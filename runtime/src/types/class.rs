@@ -296,6 +296,9 @@ fn get_dict(this: Value, _thread: &mut Thread) -> PyResult {
 
 fn get_doc(this: Value, thread: &mut Thread) -> PyResult {
     let ty = TypeObject::of(this);
+    if let Some(spec) = ty.spec.filter(|spec| !spec.doc.is_empty() && !ty.has_flag(TYPE_HEAP)) {
+        return Ok(Owned::str(split_signature(spec.doc).1));
+    }
     let Some(doc) = ty.dict().and_then(|dict| dict.get_str(crate::names::names().__doc__)) else { return Ok(Owned::none()) };
     match doc.type_object().slots.descr_get.get() {
         Some(getter) => getter(*doc, None, Some(this), thread),
@@ -312,9 +315,17 @@ fn set_doc(this: Value, value: Option<Value>, thread: &mut Thread) -> PyResult<(
     Ok(())
 }
 
+/// The signature and the rest of a docstring that begins with `name(parameters)` and a line `--`.
+fn split_signature(doc: &'static str) -> (Option<&'static str>, &'static str) {
+    match doc.split_once("\n--\n\n") {
+        Some((head, rest)) => (head.find('(').and_then(|at| head.get(at..)), rest),
+        None => (None, doc),
+    }
+}
+
 fn get_text_signature(this: Value, _thread: &mut Thread) -> PyResult {
-    let _ = this;
-    Ok(Owned::none())
+    let signature = TypeObject::of(this).spec.and_then(|spec| split_signature(spec.doc).0);
+    Ok(signature.map_or_else(Owned::none, Owned::str))
 }
 
 fn get_abstract_methods(this: Value, thread: &mut Thread) -> PyResult {

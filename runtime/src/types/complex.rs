@@ -38,7 +38,7 @@ pub fn new_of_type(ty: &TypeObject, re: f64, im: f64) -> Owned {
 /// Both parts, if the value is a complex (or of a subclass).
 #[inline]
 pub fn parts(value: Value) -> Option<(f64, f64)> {
-    if !value.has_shape(COMPLEX.shape) && !(value.is_pointer() && value.is_instance(COMPLEX.get())) {
+    if !value.is_pointer() || !value.is_instance(COMPLEX.get()) {
         return None;
     }
     // SAFETY: checked above.

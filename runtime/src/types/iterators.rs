@@ -14,7 +14,7 @@ use crate::protocol::native::NativeFn;
 use crate::protocol::{attribute, call, compare, convert, iterate, subscript};
 use crate::sync::{AtomicI64, LeafMutex, Ordering};
 use crate::threads::thread_state::Thread;
-use crate::types::builtin_types::{CALLABLE_ITERATOR, ENUMERATE, REVERSED, SEQUENCE_ITERATOR, shapes};
+use crate::types::builtin_types::{CALLABLE_ITERATOR, REVERSED, SEQUENCE_ITERATOR, shapes};
 use crate::types::int;
 use crate::types::string::StrObject;
 use crate::types::tuple;

@@ -150,7 +150,7 @@ fn copy_with(this: Value, replaced: usize, accessor: Value, thread: &mut Thread)
     if !accessor.is_none() {
         parts[replaced] = accessor.to_owned();
     }
-    let keeps_doc = !(object.getter_doc.load(Ordering::Relaxed) && !parts[0].is_none());
+    let keeps_doc = !object.getter_doc.load(Ordering::Relaxed) || parts[0].is_none();
     let doc = if keeps_doc { object.load(&object.doc) } else { None }.unwrap_or_else(Owned::none);
     let [fget, fset, fdel] = parts;
     let new = call::call(this.type_object().value(), &[*fget, *fset, *fdel, *doc], thread)?;

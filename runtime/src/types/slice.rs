@@ -211,10 +211,6 @@ fn reduce(this: Value, _thread: &mut Thread) -> PyResult {
     Ok(tuple::pack([SLICE.get().value().to_owned(), tuple::from_values(&parts(this))]))
 }
 
-fn class_getitem(class: Value, item: Value, thread: &mut Thread) -> PyResult {
-    crate::types::generic_alias::new(class, item, thread)
-}
-
 unsafe fn dealloc(value: Value) {
     // SAFETY: the object is dead.
     unsafe { std::ptr::drop_in_place(value.header().cast::<SliceObject>()) };
@@ -237,7 +233,6 @@ pub static SPEC: TypeSpec = TypeSpec {
     methods: &[
         MethodDef { name: "indices", func: NativeFn::One(method_indices), kind: MethodKind::Instance, signature: "($self, object, /)", doc: "Start, stop and step for a sequence of a given length." },
         MethodDef { name: "__reduce__", func: NativeFn::NoArgs(reduce), kind: MethodKind::Instance, signature: "($self, /)", doc: "Return state information for pickling." },
-        MethodDef { name: "__class_getitem__", func: NativeFn::One(class_getitem), kind: MethodKind::Class, signature: "($type, object, /)", doc: "See PEP 585" },
     ],
     members: &[
         member("start", std::mem::offset_of!(SliceObject, start)),

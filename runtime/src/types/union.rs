@@ -168,6 +168,13 @@ fn mro_entries(this: Value, _bases: Value, thread: &mut Thread) -> PyResult {
     Err(thread.raise_type_error(format!("Cannot subclass {shown}")))
 }
 
+fn union_getattr(this: Value, name: Value, thread: &mut Thread) -> PyResult {
+    if name.is(crate::names::names().__module__) {
+        return attribute::get(UNION.get().value(), name, thread);
+    }
+    attribute::generic_get(this, name, thread)
+}
+
 fn get_args(this: Value, _thread: &mut Thread) -> PyResult {
     Ok(args(this))
 }
@@ -205,6 +212,7 @@ pub static SPEC: TypeSpec = TypeSpec {
         SlotFn::repr(union_repr),
         SlotFn::hash(union_hash),
         SlotFn::richcompare(union_compare),
+        SlotFn::getattr(union_getattr),
         SlotFn::or(union_or),
         SlotFn::subscript(union_subscript),
     ],

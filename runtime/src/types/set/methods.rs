@@ -174,7 +174,7 @@ fn method_intersection_update(this: Value, args: Args<'_>, thread: &mut Thread) 
 }
 
 fn method_difference(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
-    let Some((first, rest)) = others(args).split_first() else { return Ok(copy(this)) };
+    let Some((first, rest)) = others(args).split_first() else { return Ok(fresh_copy(this)) };
     let result = difference(this, *first, thread)?;
     for other in rest {
         difference_update(*result, *other, thread)?;

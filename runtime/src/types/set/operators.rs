@@ -21,7 +21,7 @@ pub fn copy(this: Value) -> Owned {
 }
 
 /// A copy that may be changed because nobody else has it.
-fn fresh_copy(this: Value) -> Owned {
+pub fn fresh_copy(this: Value) -> Owned {
     copy_as(base_type(this), this)
 }
 
@@ -58,7 +58,7 @@ pub fn intersection(this: Value, other: Value, thread: &mut Thread) -> PyResult 
 /// `this.intersection(*others)`.
 pub fn intersection_all(this: Value, others: &[Value], thread: &mut Thread) -> PyResult {
     if others.is_empty() {
-        return Ok(copy(this));
+        return Ok(fresh_copy(this));
     }
     let mut result = this.to_owned();
     for other in others {
