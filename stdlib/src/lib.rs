@@ -12,7 +12,7 @@ pub mod version;
 use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 
 /// All native modules of this crate.
-pub static MODULES: &[NativeModule] = &[codecs::MODULE, string::MODULE];
+pub static MODULES: &[NativeModule] = &[codecs::MODULE, sre::MODULE, string::MODULE];
 
 /// Makes the native modules known to the import system.
 pub fn register(interpreter: &Interpreter) {
