@@ -2,6 +2,8 @@
 
 pub mod binascii;
 pub mod codecs;
+pub mod exception_class;
+pub mod math;
 pub mod random;
 pub mod sre;
 pub mod string;
@@ -12,7 +14,7 @@ pub mod version;
 use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 
 /// All native modules of this crate.
-pub static MODULES: &[NativeModule] = &[codecs::MODULE, sre::MODULE, string::MODULE];
+pub static MODULES: &[NativeModule] = &[binascii::MODULE, codecs::MODULE, math::MODULE, random::MODULE, sre::MODULE, string::MODULE];
 
 /// Makes the native modules known to the import system.
 pub fn register(interpreter: &Interpreter) {
