@@ -14,7 +14,7 @@ pub mod version;
 use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 
 /// All native modules of this crate.
-pub static MODULES: &[NativeModule] = &[binascii::MODULE, codecs::MODULE, math::MODULE, random::MODULE, sre::MODULE, string::MODULE];
+pub static MODULES: &[NativeModule] = &[binascii::MODULE, codecs::MODULE, math::MODULE, random::MODULE, sre::MODULE, string::MODULE, structure::MODULE];
 
 /// Makes the native modules known to the import system.
 pub fn register(interpreter: &Interpreter) {
