@@ -9,12 +9,13 @@ pub mod sre;
 pub mod string;
 pub mod structure;
 pub mod sys;
+pub mod unicodedata;
 pub mod version;
 
 use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 
 /// All native modules of this crate.
-pub static MODULES: &[NativeModule] = &[binascii::MODULE, codecs::MODULE, math::MODULE, random::MODULE, sre::MODULE, string::MODULE, structure::MODULE];
+pub static MODULES: &[NativeModule] = &[binascii::MODULE, codecs::MODULE, math::MODULE, random::MODULE, sre::MODULE, string::MODULE, structure::MODULE, unicodedata::MODULE];
 
 /// Makes the native modules known to the import system.
 pub fn register(interpreter: &Interpreter) {

@@ -82,7 +82,12 @@ fn b2a_hex(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
                 let raw = bytes::BytesObject::of(separator).as_slice();
                 (raw.len(), raw.first().map_or(0, |byte| u32::from(*byte)))
             } else {
-                return Err(thread.raise_type_error("sep must be str or bytes."));
+                let length = pyrt_runtime::protocol::subscript::length(separator, thread)?;
+                return Err(if length == 1 {
+                    thread.raise_type_error("sep must be str or bytes.")
+                } else {
+                    thread.raise_value_error("sep must be length 1.")
+                });
             };
             if length != 1 {
                 return Err(thread.raise_value_error("sep must be length 1."));

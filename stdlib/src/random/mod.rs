@@ -64,7 +64,7 @@ fn random_new(class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Threa
     }
     if args.len() > 1 {
         let n = args.len();
-        return Err(thread.raise_type_error(format!("Random() requires 0 or 1 argument, got {n}")));
+        return Err(thread.raise_type_error(format!("Random expected at most 1 argument, got {n}")));
     }
     let generator = from_seed(args.get(0), thread)?;
     Ok(lifetime::allocate_object(TypeObject::of(class), |header| Random { header, generator: LeafMutex::new(generator) }))
