@@ -2,18 +2,21 @@
 
 pub mod binascii;
 pub mod codecs;
+pub mod exception_class;
+pub mod locale;
+pub mod math;
 pub mod random;
 pub mod sre;
 pub mod string;
 pub mod structure;
 pub mod sys;
-pub mod thread;
+pub mod unicodedata;
 pub mod version;
 
 use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 
 /// All native modules of this crate.
-pub static MODULES: &[NativeModule] = &[codecs::MODULE, string::MODULE, thread::MODULE];
+pub static MODULES: &[NativeModule] = &[binascii::MODULE, codecs::MODULE, locale::MODULE, math::MODULE, random::MODULE, sre::MODULE, string::MODULE, structure::MODULE, unicodedata::MODULE];
 
 /// Makes the native modules known to the import system.
 pub fn register(interpreter: &Interpreter) {

@@ -213,7 +213,8 @@ impl Signature {
         }
         let hint = crate::exceptions::suggest::closest(&text, self.params[self.n_posonly..].iter().map(|parameter| parameter.name))
             .map_or(String::new(), |close| format!(". Did you mean '{close}'?"));
-        thread.raise_type_error(format!("{name}() got an unexpected keyword argument '{text}'{hint}"))
+        let short = name.rsplit('.').next().unwrap_or(name);
+        thread.raise_type_error(format!("{short}() got an unexpected keyword argument '{text}'{hint}"))
     }
 
     #[cold]

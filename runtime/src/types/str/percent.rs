@@ -94,6 +94,11 @@ fn format_units<U: Unit>(text: &[U], values: &mut Values, out: &mut Buffer, thre
             at += 1;
             continue;
         }
+        if text.get(at).is_some_and(|unit| unit.code() == u32::from(b'%')) {
+            out.push(u32::from(b'%'));
+            at += 1;
+            continue;
+        }
         let directive = parse_directive(text, at, "precision too big").map_err(|message| thread.raise_value_error(message))?;
         at = directive.at + 1;
         one(text, &directive, values, out, thread)?;
@@ -136,10 +141,6 @@ fn one<U: Unit>(text: &[U], directive: &Directive, values: &mut Values, out: &mu
         return Err(thread.raise(&exc::OVERFLOW_ERROR, "Python int too large to convert to C int"));
     }
     let resolved = directive.resolve(width, precision);
-    if directive.conversion == u32::from(b'%') {
-        out.push(u32::from(b'%'));
-        return Ok(());
-    }
     let value = match &keyed {
         Some(value) => **value,
         None => values.take(thread)?,

@@ -270,10 +270,7 @@ fn strip_any(this: Value, args: Args<'_>, name: &str, left: bool, right: bool, t
             let set = units(StrObject::of(chars));
             crate::with_units!(text, text => crate::with_units!(set, set => split::strip_set(text, left, right, set)))
         }
-        Some(other) => {
-            let found = other.type_object().full_name();
-            return Err(thread.raise_type_error(format!("{name} arg must be None or str, not {found}")));
-        }
+        Some(_) => return Err(thread.raise_type_error(format!("{name} arg must be None or str"))),
     };
     Ok(part(this, kept))
 }

@@ -222,13 +222,13 @@ pub fn maketrans(_class: Value, args: Args<'_>, thread: &mut Thread) -> PyResult
             if is_str(*entry.key) {
                 let key = StrObject::of(*entry.key);
                 if key.len() != 1 {
-                    return Err(thread.raise_value_error("string keys in translate table must be of length 1"));
+                    return Err(thread.raise_value_error("string keys in translatetable must be of length 1"));
                 }
                 table.set(*Owned::int(i64::from(key.char_at(0))), entry.value, thread)?;
             } else if convert::is_int(*entry.key) {
                 table.set(*entry.key, entry.value, thread)?;
             } else {
-                return Err(thread.raise_type_error("keys in translate table must be strings or integers"));
+                return Err(thread.raise_type_error("keys in translate table mustbe strings or integers"));
             }
         }
         return Ok(made);

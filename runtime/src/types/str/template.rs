@@ -248,9 +248,9 @@ fn render_field(text: &StrObject, field: &Field, source: &mut Source<'_>, depth:
             b'a' => convert::ascii(*value, thread)?,
             _ if conversion > 32 && conversion < 127 => {
                 let shown = char::from(conversion as u8);
-                return Err(thread.raise_value_error(format!("Unknown conversion specifier '{shown}'")));
+                return Err(thread.raise_value_error(format!("Unknown conversion specifier {shown}")));
             }
-            _ => return Err(thread.raise_value_error(format!("Unknown conversion specifier '\\x{conversion:x}'"))),
+            _ => return Err(thread.raise_value_error(format!("Unknown conversion specifier \\x{conversion:x}"))),
         };
     }
     let expanded;
