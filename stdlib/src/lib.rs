@@ -1,16 +1,20 @@
 //! Native modules: one file or folder each, named as the module without its underscore where that is free.
 
 pub mod binascii;
+pub mod errno;
+pub mod posix;
 pub mod random;
 pub mod sre;
+pub mod stat;
 pub mod structure;
 pub mod sys;
+pub mod system_call;
 pub mod version;
 
 use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 
 /// All native modules of this crate.
-pub static MODULES: &[NativeModule] = &[];
+pub static MODULES: &[NativeModule] = &[errno::MODULE, posix::MODULE, stat::MODULE];
 
 /// Makes the native modules known to the import system.
 pub fn register(interpreter: &Interpreter) {
