@@ -1,6 +1,7 @@
 //! Objects, memory, threads, eval loop, built-in types, import.
 
 pub mod builtins;
+pub mod codecs;
 pub mod exceptions;
 pub mod import;
 pub mod interp;

@@ -1,11 +1,14 @@
 //! Native modules: one file or folder each, named as the module without its underscore where that is free.
 
 pub mod binascii;
+pub mod codecs;
 pub mod errno;
+pub mod io;
 pub mod posix;
 pub mod random;
 pub mod sre;
 pub mod stat;
+pub mod string;
 pub mod structure;
 pub mod sys;
 pub mod system_call;
@@ -14,7 +17,7 @@ pub mod version;
 use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 
 /// All native modules of this crate.
-pub static MODULES: &[NativeModule] = &[errno::MODULE, posix::MODULE, stat::MODULE];
+pub static MODULES: &[NativeModule] = &[codecs::MODULE, errno::MODULE, io::MODULE, posix::MODULE, stat::MODULE, string::MODULE];
 
 /// Makes the native modules known to the import system.
 pub fn register(interpreter: &Interpreter) {

@@ -298,6 +298,7 @@ fn run_loop(thread: &mut Thread, frame: *mut Frame) -> PyResult {
         let unit = unsafe { (*r.ip).load(Ordering::Relaxed) };
         // SAFETY: the running frame.
         unsafe { (*r.frame).ip = r.ip };
+        // SAFETY: as for the load.
         r.ip = unsafe { r.ip.add(1) };
         let oparg = unit >> 8;
         // SAFETY: translate.rs and the specialiser store only opcodes of the table.

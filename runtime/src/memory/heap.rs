@@ -44,8 +44,7 @@ const fn class_of(size: usize) -> usize {
         (size + 15) / 16 - (size != 0) as usize
     } else {
         let bits = usize::BITS - (size - 1).leading_zeros() - 1; // 9.. for 513..
-        let step = 1usize << (bits - 2);
-        32 + (bits as usize - 9) * 4 + ((size - 1) >> (bits - 2) & 3) + 0 * step
+        32 + (bits as usize - 9) * 4 + ((size - 1) >> (bits - 2) & 3)
     }
 }
 

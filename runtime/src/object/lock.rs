@@ -113,14 +113,14 @@ fn acquire_slow(byte: &AtomicU8) {
             continue;
         }
         // Sleeps only if the byte still reads as held with waiters once the bucket is locked: no wake-up is lost.
-        parking::park(byte.as_ptr() as usize, || byte.load(Ordering::Relaxed) == LOCKED | PARKED);
+        parking::park(std::ptr::from_ref(byte) as usize, || byte.load(Ordering::Relaxed) == LOCKED | PARKED);
         spins = 0;
     }
 }
 
 #[cold]
 fn release_slow(byte: &AtomicU8) {
-    parking::unpark_one(byte.as_ptr() as usize, |more| {
+    parking::unpark_one(std::ptr::from_ref(byte) as usize, |more| {
         // Release: see `release`. The bucket is locked, so PARKED cannot be set in between.
         byte.store(if more { PARKED } else { 0 }, Ordering::Release);
     });

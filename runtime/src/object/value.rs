@@ -242,8 +242,9 @@ impl Value {
         let bits = number.to_bits();
         let top = (bits >> 60) & 7;
         if top == 3 || top == 4 {
-            // SAFETY: the tag is set. 0x3000… (1.7e-77) would rotate to the word of zero and is left out.
+            // 0x3000… (1.7e-77) would rotate to the word of zero and is left out.
             if bits & 0x7FFF_FFFF_FFFF_FFFF != 0x3000_0000_0000_0000 {
+                // SAFETY: the tag is set.
                 return Some(unsafe { Value::from_bits((bits.rotate_left(3) & !FLONUM_MASK) | FLONUM_TAG) });
             }
             return None;

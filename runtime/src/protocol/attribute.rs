@@ -45,7 +45,9 @@ fn lookup_type_slow(ty: &TypeObject, name: Value, thread: &mut Thread) -> Option
     // The version is read before the lookup: what changes meanwhile makes the entry stale at once.
     let version = ty.version();
     let found = lookup_mro(ty, name);
-    if StrObject::of(name).is_interned() && string::is_exact(name) {
+    // Plain values are not kept: replacing one by another changes no version (PROTOCOLS M14).
+    let is_cacheable = found.as_ref().is_none_or(|found| crate::types::class::is_cached_kind(**found));
+    if is_cacheable && StrObject::of(name).is_interned() && string::is_exact(name) {
         thread.type_cache.put(ty, version, name, found.as_ref().map(Owned::value));
     }
     found
@@ -81,11 +83,13 @@ pub fn get_by_text(object: Value, name: &str, thread: &mut Thread) -> PyResult {
 /// `getattr(object, name, None)`-like: `None` if there is no such attribute, other errors come out.
 pub fn get_optional(object: Value, name: Value, thread: &mut Thread) -> PyResult<Option<Owned>> {
     let ty = object.type_object();
-    if uses_generic_lookup(ty) {
-        return generic_get_optional(object, name, thread);
-    }
-    match get(object, name, thread) {
-        Ok(value) => Ok(Some(value)),
+    let found = if uses_generic_lookup(ty) {
+        generic_get_optional(object, name, thread)
+    } else {
+        get(object, name, thread).map(Some)
+    };
+    match found {
+        Ok(value) => Ok(value),
         Err(raised) => {
             drop(thread.catch(raised, &exc::ATTRIBUTE_ERROR)?);
             Ok(None)

@@ -101,8 +101,11 @@ impl Signature {
             text: if hidden { None } else { Some(body) },
         };
         let mut keyword_only = false;
+        let mut optional_group = false;
         for part in split_parameters(inner) {
-            let part = part.trim();
+            // `sub[, start[, end]]`: what follows an opening bracket is optional.
+            let opens = part.ends_with('[');
+            let part = part.trim_end_matches(['[', ']']).trim();
             if part.is_empty() || part.starts_with('$') {
                 continue;
             }
@@ -120,7 +123,7 @@ impl Signature {
             } else {
                 let (name, is_required) = match part.split_once('=') {
                     Some((name, _)) => (name.trim(), false),
-                    None => (part, true),
+                    None => (part, !optional_group),
                 };
                 signature.params.push(Parameter { name, is_required });
                 if !keyword_only {
@@ -130,6 +133,7 @@ impl Signature {
                     }
                 }
             }
+            optional_group |= opens;
         }
         signature
     }
@@ -277,6 +281,8 @@ fn split_parameters(text: &'static str) -> Vec<&'static str> {
             (Some(open), _) if ch == open => quote = None,
             (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(ch),
+            (None, '[') if text[i + 1..].starts_with(',') => {}
+            (None, ']') if depth == 0 => {}
             (None, '(' | '[' | '{' | '<') => depth += 1,
             (None, ')' | ']' | '}' | '>') => depth -= 1,
             (None, ',') if depth == 0 => {

@@ -23,6 +23,7 @@ pub mod frame_object;
 pub mod function;
 pub mod generator;
 pub mod generic_alias;
+pub mod generic_parameters;
 pub mod hashing;
 pub mod int;
 pub mod int_methods;

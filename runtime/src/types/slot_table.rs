@@ -156,9 +156,9 @@ pub static SEQUENCE_ROWS: &[SlotRow] = &[
 
 /// Calls a native slot function as its special method. `raw` is a function pointer of the row's slot.
 pub fn call_wrapper(row: &SlotRow, raw: usize, zelf: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult {
-    // SAFETY: `raw` came from the slot that the row names, whose type the wrapper kind implies.
     macro_rules! function {
         ($ty:ty) => {
+            // SAFETY: `raw` came from the slot that the row names, whose type the wrapper kind implies.
             unsafe { std::mem::transmute::<usize, $ty>(raw) }
         };
     }

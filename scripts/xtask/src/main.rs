@@ -2,7 +2,11 @@
 
 mod compare_ast;
 mod compare_bytecode;
+mod demo;
+mod dist;
 mod oracle;
+mod programs;
+mod tidy;
 #[cfg(feature = "unicode-tables")]
 mod unicode_tables;
 
@@ -13,9 +17,17 @@ fn main() -> ExitCode {
     match arguments.first().map(String::as_str) {
         Some("compare-ast") => compare_ast::run(&arguments[1..]),
         Some("compare-bytecode") => compare_bytecode::run(&arguments[1..]),
+        Some("has-oracle") => if oracle::available().is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE },
+        Some("demo") => report(demo::run()),
+        Some("dist") => report(dist::run(&arguments[1..])),
+        Some("test") => programs::run(&arguments[1..]),
+        Some("tidy") => report(tidy::run()),
         Some("unicode-tables") => report(unicode_tables()),
         _ => {
-            eprintln!("usage: cargo xtask compare-ast [DIR | FILE | --snippets FILE | --speed]…");
+            eprintln!("usage: cargo xtask test [--quick] [--bless]");
+            eprintln!("       cargo xtask demo | dist");
+            eprintln!("       cargo xtask tidy");
+            eprintln!("       cargo xtask compare-ast [DIR | FILE | --snippets FILE | --speed]…");
             eprintln!("       cargo xtask compare-bytecode [DIR | FILE | --snippets FILE | --symbols | --first N | -O LEVEL]…");
             eprintln!("       cargo xtask unicode-tables");
             ExitCode::from(2)

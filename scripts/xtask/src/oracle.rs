@@ -1,17 +1,31 @@
-//! The CPython that everything is compared with: `PYRT_ORACLE`, else `cpython3.14`, else `python3.14`.
+//! The CPython that everything is compared with.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// The oracle's command.
+/// The oracle's command: `PYRT_ORACLE`, what `scripts/install-cpython` has installed, or a 3.14 on the path.
 pub fn command() -> String {
+    available().unwrap_or_else(|| "python3.14".to_owned())
+}
+
+/// The oracle's command, if there is an oracle on this machine.
+pub fn available() -> Option<String> {
     if let Ok(command) = std::env::var("PYRT_ORACLE") {
-        return command;
+        return Some(command);
     }
+    let installed = std::env::var("CPYTHON_DIR")
+        .or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cache/pyrt-oracle")))
+        .map(|folder| format!("{folder}/cpython3.14"))
+        .unwrap_or_default();
     let works = |name: &str| {
-        Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
+        Command::new(name)
+            .args(["-c", "import sys; sys.exit(sys.version_info[:2] != (3, 14) or sys.implementation.name != 'cpython')"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
     };
-    ["cpython3.14", "python3.14"].into_iter().find(|name| works(name)).unwrap_or("python3.14").to_owned()
+    [installed.as_str(), "cpython3.14", "python3.14"].into_iter().find(|name| works(name)).map(str::to_owned)
 }
 
 /// A CPython process that answers one line per request line.

@@ -1,7 +1,12 @@
 //! `str`: type declaration, building, formatting support. The object is in types/string.rs, the methods beside this.
 
+pub mod arguments;
 pub mod iterators;
 pub mod methods;
+pub mod percent;
+pub mod search;
+pub mod shaping;
+pub mod template;
 
 use crate::exceptions::exc;
 use crate::number::format_spec::{FormatError, Formatted};
@@ -78,6 +83,9 @@ impl Builder {
 
 /// The str of a formatted number or text.
 pub fn from_formatted(formatted: &Formatted) -> Owned {
+    if formatted.left + formatted.inner + formatted.right == 0 && formatted.head.is_empty() && formatted.surrogate.is_none() {
+        return string::from_str(&formatted.body);
+    }
     let chars: Vec<u32> = formatted.code_points().collect();
     string::from_code_points(&chars)
 }
