@@ -47,6 +47,7 @@ struct State {
     newline: Newline,
     line_buffering: bool,
     write_through: bool,
+    can_write: bool,
     /// Encoded output that the buffer has not got yet.
     pending: Vec<u8>,
     /// Input that is not a whole character yet.
@@ -160,7 +161,9 @@ fn init(this: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> P
         let decoder = make_decoder(&encoding, &errors, thread)?;
         store(this, &of(this).decoder, Some(decoder));
     }
-    *of(this).state.lock() = State { kind, newline, line_buffering, write_through, ..State::default() };
+    let answer = method(args.at(0), "writable", &[], thread)?;
+    let can_write = compare::truth(*answer, thread)?;
+    *of(this).state.lock() = State { kind, newline, line_buffering, write_through, can_write, ..State::default() };
     store(this, &of(this).encoding, Some(Owned::str(&encoding)));
     store(this, &of(this).errors, Some(Owned::str(&errors)));
     store(this, &of(this).decoded, None);
@@ -399,6 +402,10 @@ fn write(this: Value, text: Value, thread: &mut Thread) -> PyResult {
         return Err(thread.raise_type_error(format!("write() argument must be str, not {name}")));
     }
     let buffer = check_open(this, thread)?;
+    let can_write = of(this).state.lock().can_write;
+    if !can_write {
+        return Err(unsupported("not writable", thread));
+    }
     let object = StrObject::of(text);
     let n = object.len();
     let (kind, newline, line_buffering, write_through) = {
