@@ -8,6 +8,7 @@
 
 mod base;
 mod buffered;
+mod bytes_io;
 mod file_io;
 mod open;
 mod text;
@@ -116,7 +117,7 @@ fn initialize(module: Value, thread: &mut Thread) -> PyResult<()> {
     for ty in [&base::IO_BASE, &base::RAW_IO_BASE, &base::BUFFERED_IO_BASE, &base::TEXT_IO_BASE, &file_io::FILE_IO, &text::TEXT_IO_WRAPPER] {
         module::add_type(module, ty);
     }
-    for ty in [&buffered::BUFFERED_READER, &buffered::BUFFERED_WRITER, &buffered::BUFFERED_RANDOM] {
+    for ty in [&bytes_io::BYTES_IO, &buffered::BUFFERED_READER, &buffered::BUFFERED_WRITER, &buffered::BUFFERED_RANDOM] {
         module::add_type(module, ty);
     }
     module::add_functions(module, open::FUNCTIONS);
