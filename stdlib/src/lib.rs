@@ -2,21 +2,22 @@
 
 pub mod binascii;
 pub mod codecs;
-pub mod exception_class;
-pub mod locale;
-pub mod math;
+pub mod errno;
+pub mod io;
+pub mod posix;
 pub mod random;
 pub mod sre;
+pub mod stat;
 pub mod string;
 pub mod structure;
 pub mod sys;
-pub mod unicodedata;
+pub mod system_call;
 pub mod version;
 
 use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 
 /// All native modules of this crate.
-pub static MODULES: &[NativeModule] = &[binascii::MODULE, codecs::MODULE, locale::MODULE, math::MODULE, random::MODULE, sre::MODULE, string::MODULE, structure::MODULE, unicodedata::MODULE];
+pub static MODULES: &[NativeModule] = &[codecs::MODULE, errno::MODULE, io::MODULE, posix::MODULE, stat::MODULE, string::MODULE];
 
 /// Makes the native modules known to the import system.
 pub fn register(interpreter: &Interpreter) {

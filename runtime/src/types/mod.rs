@@ -51,6 +51,7 @@ pub mod slot_table;
 pub mod std_printer;
 pub mod str;
 pub mod string;
+pub mod struct_sequence;
 pub mod super_object;
 pub mod template;
 pub mod traceback;

@@ -74,6 +74,19 @@ impl TupleObject {
     }
 }
 
+/// Writes length and hash cell of a tuple-like object (struct sequences).
+///
+/// # Safety
+/// `block` is a fresh block of at least [`ITEMS_OFFSET`] bytes.
+pub(crate) unsafe fn write_head(block: *mut u8, len: usize) {
+    let tuple = block.cast::<TupleObject>();
+    // SAFETY: the caller's obligation.
+    unsafe {
+        (&raw mut (*tuple).len).write(len);
+        (&raw mut (*tuple).hash).write(AtomicU64::new(u64::MAX));
+    }
+}
+
 /// A tuple of `n` items that `fill` writes, each an owned word. `None` when there is no memory.
 ///
 /// # Safety
