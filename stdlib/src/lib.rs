@@ -3,7 +3,10 @@
 pub mod binascii;
 pub mod codecs;
 pub mod errno;
+pub mod exception_class;
 pub mod io;
+pub mod locale;
+pub mod math;
 pub mod posix;
 pub mod random;
 pub mod sre;
@@ -12,12 +15,29 @@ pub mod string;
 pub mod structure;
 pub mod sys;
 pub mod system_call;
+pub mod thread;
+pub mod unicodedata;
 pub mod version;
 
 use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 
 /// All native modules of this crate.
-pub static MODULES: &[NativeModule] = &[codecs::MODULE, errno::MODULE, io::MODULE, posix::MODULE, stat::MODULE, string::MODULE];
+pub static MODULES: &[NativeModule] = &[
+    binascii::MODULE,
+    codecs::MODULE,
+    errno::MODULE,
+    io::MODULE,
+    locale::MODULE,
+    math::MODULE,
+    posix::MODULE,
+    random::MODULE,
+    sre::MODULE,
+    stat::MODULE,
+    string::MODULE,
+    structure::MODULE,
+    thread::MODULE,
+    unicodedata::MODULE,
+];
 
 /// Makes the native modules known to the import system.
 pub fn register(interpreter: &Interpreter) {

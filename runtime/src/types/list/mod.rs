@@ -17,7 +17,7 @@ use crate::object::value::{Owned, PyResult, Slot, Value};
 use crate::protocol::iterate;
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 use crate::threads::thread_state::Thread;
-use crate::types::builtin_types::{LIST, shapes};
+use crate::types::builtin_types::LIST;
 use crate::types::type_object::{TYPE_LIST_SUBCLASS, TypeObject};
 
 /// The array: its capacity, then the slots.
