@@ -56,13 +56,21 @@ fn parse(arguments: &[String], config: &mut Config) -> Result<Task, u8> {
             }
             _ => {
                 config.argv = arguments[i..].to_vec();
-                return Ok(Task::Script(argument.clone()));
+                return Ok(Task::Script(absolute(argument)));
             }
         }
         i += 1;
     }
     config.argv = vec![String::new()];
     Ok(Task::StandardInput)
+}
+
+/// The path of the script from the root, otherwise unchanged, as `__file__` and tracebacks show it.
+fn absolute(path: &str) -> String {
+    match std::env::current_dir() {
+        Ok(directory) if !path.starts_with('/') => format!("{}/{path}", directory.display()),
+        _ => path.to_string(),
+    }
 }
 
 fn run(task: Task, config: Config) -> i32 {

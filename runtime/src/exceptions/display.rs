@@ -74,7 +74,7 @@ pub fn render(exception: Value, thread: &mut Thread) -> String {
     }
     let mut out = String::new();
     for (i, (one, _)) in chain.iter().enumerate().rev() {
-        render_one(**one, "", &mut out, thread);
+        render_one(**one, "", true, &mut out, thread);
         if i > 0 {
             out.push_str(chain[i - 1].1);
         }
@@ -82,21 +82,21 @@ pub fn render(exception: Value, thread: &mut Thread) -> String {
     out
 }
 
-/// The text of an exception without what it came from.
+/// The text of an exception without what it came from and without carets, as for unraisable ones.
 pub fn render_alone(exception: Value, thread: &mut Thread) -> String {
     let mut out = String::new();
-    render_one(exception, "", &mut out, thread);
+    render_one(exception, "", false, &mut out, thread);
     out
 }
 
-fn render_one(exception: Value, indent: &str, out: &mut String, thread: &mut Thread) {
+fn render_one(exception: Value, indent: &str, with_carets: bool, out: &mut String, thread: &mut Thread) {
     let object = ExceptionObject::of(exception);
     let is_group = exception.is_instance(exc::BASE_EXCEPTION_GROUP.get());
     if let Some(traceback) = object.traceback() {
         let (mark, line_indent) = if is_group { ("  + Exception Group Traceback (most recent call last):\n", "  | ") } else { ("Traceback (most recent call last):\n", "") };
         out.push_str(indent);
         out.push_str(mark);
-        render_traceback(traceback, &format!("{indent}{line_indent}"), out, thread);
+        render_traceback(traceback, &format!("{indent}{line_indent}"), with_carets, out, thread);
     }
     let prefix = if is_group { format!("{indent}  | ") } else { indent.to_string() };
     if exception.is_instance(exc::SYNTAX_ERROR.get()) {
@@ -122,7 +122,7 @@ fn render_one(exception: Value, indent: &str, out: &mut String, thread: &mut Thr
         for (i, &member) in items.iter().enumerate() {
             let mark = if i == 0 { "+-" } else { "  " };
             out.push_str(&format!("{indent}  {mark}+---------------- {} ----------------\n", i + 1));
-            render_one(member, &format!("{indent}    | "), out, thread);
+            render_one(member, &format!("{indent}    | "), with_carets, out, thread);
         }
         out.push_str(&format!("{indent}    +------------------------------------\n"));
     }
@@ -171,7 +171,7 @@ fn render_syntax_location(exception: Value, prefix: &str, out: &mut String, thre
     out.push_str(&format!("{prefix}    {}{}\n", " ".repeat(start), "^".repeat(width)));
 }
 
-fn render_traceback(traceback: Owned, indent: &str, out: &mut String, thread: &mut Thread) {
+fn render_traceback(traceback: Owned, indent: &str, with_carets: bool, out: &mut String, thread: &mut Thread) {
     let mut entries = Vec::new();
     let mut at = Some(traceback);
     while let Some(entry) = at {
@@ -203,7 +203,9 @@ fn render_traceback(traceback: Owned, indent: &str, out: &mut String, thread: &m
             let stripped = source.trim();
             if !stripped.is_empty() {
                 out.push_str(&format!("{indent}    {stripped}\n"));
-                push_carets(&source, stripped, position, indent, out);
+                if with_carets {
+                    push_carets(&source, stripped, position, indent, out);
+                }
             }
         }
     }

@@ -17,7 +17,7 @@ use pyrt_runtime::sync::{AtomicU64, Ordering};
 use pyrt_runtime::threads::parking::{self, Parked};
 use pyrt_runtime::threads::safepoint;
 use pyrt_runtime::threads::thread_state::Thread;
-use pyrt_runtime::types::builtin_types::{StaticType, shapes};
+use pyrt_runtime::types::builtin_types::{INT, StaticType, shapes};
 use pyrt_runtime::types::type_object::{MethodDef, MethodKind, SlotFn, TYPE_WEAKREFABLE, TypeObject, TypeSpec};
 use pyrt_runtime::types::{float, int, tuple};
 
@@ -122,7 +122,11 @@ pub fn deadline_of(seconds: f64, thread: &mut Thread) -> PyResult<Option<Instant
 pub fn seconds_of(value: Value, thread: &mut Thread) -> PyResult<f64> {
     let seconds = match float::as_f64(value) {
         Some(seconds) => seconds,
-        None => convert::index_as_i64(value, thread, Some(&exc::OVERFLOW_ERROR))? as f64,
+        None if value.is_instance(INT.get()) => convert::index_as_i64(value, thread, Some(&exc::OVERFLOW_ERROR))? as f64,
+        None => {
+            let name = value.type_object().full_name();
+            return Err(thread.raise_type_error(format!("'{name}' object cannot be interpreted as an integer or float")));
+        }
     };
     if seconds.is_nan() {
         return Err(thread.raise_value_error("Invalid value NaN (not a number)"));

@@ -320,7 +320,8 @@ fn real_complex(operation: BinaryOperation, left: f64, right: Pair) -> Option<Co
         B::Add => (left + right.0, right.1),
         B::Subtract => (left - right.0, -right.1),
         B::Multiply => (left * right.0, left * right.1),
-        B::TrueDivide | B::Power => return complex_operation(operation, (left, 0.0), right),
+        B::TrueDivide => real_quotient(left, right)?,
+        B::Power => return complex_operation(operation, (left, 0.0), right),
         _ => return None,
     };
     Some(Const::Complex(real, imaginary))
@@ -344,6 +345,21 @@ fn complex_operation(operation: BinaryOperation, (a, b): Pair, (c, d): Pair) -> 
         _ => return None,
     };
     Some(Const::Complex(real, imaginary))
+}
+
+/// A real number by a complex one: no zero imaginary part comes in, so the signs of zeros differ from the general case.
+/// Zero divisors, infinities and NaN are left to run time.
+fn real_quotient(a: f64, (c, d): Pair) -> Option<Pair> {
+    let (real, imaginary) = if c.abs() >= d.abs() {
+        let ratio = d / c;
+        let denominator = c + d * ratio;
+        (a / denominator, (-a * ratio) / denominator)
+    } else {
+        let ratio = c / d;
+        let denominator = c * ratio + d;
+        ((a * ratio) / denominator, -a / denominator)
+    };
+    (real.is_finite() && imaginary.is_finite()).then_some((real, imaginary))
 }
 
 /// Smith's method.
