@@ -14,7 +14,7 @@ use pyrt_runtime::threads::thread_state::Thread;
 use pyrt_runtime::types::dict::{self, DictObject};
 use pyrt_runtime::types::str::arguments::{expect_str, shown_type};
 use pyrt_runtime::types::string::{self, StrObject};
-use pyrt_runtime::types::type_object::{MethodDef, MethodKind};
+use pyrt_runtime::types::type_object::{MethodDef, function};
 use pyrt_runtime::types::{list, module};
 
 pub const MODULE: NativeModule = NativeModule { name: "_locale", initialize };
@@ -277,10 +277,6 @@ fn bind_textdomain_codeset(_module: Value, args: Args<'_>, thread: &mut Thread) 
     }
     // SAFETY: a terminated string.
     Ok(unsafe { from_c(result) })
-}
-
-const fn function(name: &'static str, func: NativeFn, signature: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Static, signature, doc: "" }
 }
 
 static FUNCTIONS: &[MethodDef] = &[

@@ -155,7 +155,7 @@ pub fn encode_steps(
                     Some(SurrogateForm::Utf32(_)) => 4,
                     _ => 1,
                 };
-                if raw.len() % width != 0 {
+                if !raw.len().is_multiple_of(width) {
                     return Err(errors::raise_encode(encoding, text, fault.start, fault.end, fault.reason, thread));
                 }
                 out.extend_from_slice(raw);

@@ -429,7 +429,7 @@ fn os_error_reduce(this: Value, _thread: &mut Thread) -> PyResult {
 fn syntax_error_init(this: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult<()> {
     base_init(this, args, kwnames, thread)?;
     let object = SyntaxErrorObject::of(this);
-    if args.len() >= 1 {
+    if !args.is_empty() {
         put(this, &object.msg, args.get(0));
     }
     if args.len() == 2 {

@@ -44,7 +44,7 @@ pub const fn unit_length(opcode: Opcode) -> usize {
 /// need not look.
 pub fn translate(data: &CodeData) -> Result<Translated, String> {
     let code = &data.code;
-    if code.len() % 2 != 0 {
+    if !code.len().is_multiple_of(2) {
         return Err("code: co_code has an odd length".into());
     }
     let n = code.len() / 2;

@@ -49,7 +49,7 @@ pub fn collect_if_due(thread: &mut Thread) {
 /// Zeal mode: every so many safepoints a collection.
 pub fn zeal(thread: &mut Thread) {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    if COUNT.fetch_add(1, Ordering::Relaxed) % 4096 == 0 && is_enabled() {
+    if COUNT.fetch_add(1, Ordering::Relaxed).is_multiple_of(4096) && is_enabled() {
         collect(thread);
     }
 }

@@ -41,7 +41,7 @@ pub enum Kind {
 #[inline(always)]
 const fn class_of(size: usize) -> usize {
     if size <= 512 {
-        (size + 15) / 16 - (size != 0) as usize
+        size.div_ceil(16) - (size != 0) as usize
     } else {
         let bits = usize::BITS - (size - 1).leading_zeros() - 1; // 9.. for 513..
         32 + (bits as usize - 9) * 4 + ((size - 1) >> (bits - 2) & 3)
@@ -357,10 +357,10 @@ impl HeapSlot {
                     return null_mut();
                 }
                 for i in (0..PAGES_PER_ARENA).rev() {
-                    (&mut (*this).fresh_pages).push(arena.add(i * PAGE_SIZE).cast());
+                    (*this).fresh_pages.push(arena.add(i * PAGE_SIZE).cast());
                 }
             }
-            let Some(page) = (&mut (*this).fresh_pages).pop() else { return null_mut() };
+            let Some(page) = (*this).fresh_pages.pop() else { return null_mut() };
             let block_size = class_size(class) as u32;
             let room = PAGE_SIZE as u32 - FIRST_BLOCK;
             page.write(Page {
@@ -374,7 +374,7 @@ impl HeapSlot {
                 limit: FIRST_BLOCK + room / block_size * block_size,
                 remote_free: AtomicU32::new(0),
             });
-            (&mut (*this).pages).push(page);
+            (*this).pages.push(page);
             page
         }
     }

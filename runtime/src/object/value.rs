@@ -261,7 +261,7 @@ impl Value {
             return 0.0;
         }
         // The two bits that the tag replaced follow from bit 60, which now stands at the top.
-        f64::from_bits((((word & !FLONUM_MASK) | (2 - (word >> 63)))).rotate_right(3))
+        f64::from_bits(((word & !FLONUM_MASK) | (2 - (word >> 63))).rotate_right(3))
     }
 
     /// The number, if the value is a flonum.

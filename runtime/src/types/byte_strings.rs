@@ -11,7 +11,6 @@ use crate::threads::thread_state::Thread;
 use crate::types::bytes::{self, BytesObject, is_bytes};
 use crate::types::bytearray;
 use crate::types::string::{self, StrObject};
-use crate::types::type_object::*;
 
 /// The bytes of a `bytes` or `bytearray`. Those of a bytearray are only good until Python code runs.
 #[inline]
@@ -251,7 +250,3 @@ pub fn item_index(key: Value, len: usize, what: [&str; 2], thread: &mut Thread) 
     crate::protocol::subscript::normalize_index(index, len).ok_or_else(|| thread.raise(&exc::INDEX_ERROR, what[1]))
 }
 
-/// The table of a method in the form that both types share.
-pub const fn method(name: &'static str, func: crate::protocol::native::NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
-}

@@ -13,7 +13,7 @@ use crate::sync::{AtomicI64, Ordering};
 use crate::threads::thread_state::Thread;
 use crate::types::builtin_types::{BYTES, BYTES_ITERATOR, BYTEARRAY_ITERATOR, StaticType, shapes};
 use crate::types::byte_string_methods::BYTES_METHODS;
-use crate::types::byte_strings::{self, bytes_like, contents, from_source, item_index, method};
+use crate::types::byte_strings::{self, bytes_like, contents, from_source, item_index};
 use crate::types::bytes::{self, BytesObject, from_vec, is_bytes};
 use crate::types::string;
 use crate::types::tuple;

@@ -467,10 +467,6 @@ fn get_imag(value: Value, _thread: &mut Thread) -> PyResult {
     Ok(Owned::float(own(value).1))
 }
 
-const fn method(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
-}
-
 pub static SPEC: TypeSpec = TypeSpec {
     name: "complex",
     doc: "complex(real=0, imag=0)\n--\n\nCreate a complex number from a string or numbers.\n\nIf a string is given, parse it as a complex number.\nIf a single number is given, convert it to a complex number.\nIf the 'real' or 'imag' arguments are given, create a complex number\nwith the specified real and imaginary components.",

@@ -324,10 +324,6 @@ fn get_imag(_value: Value, _thread: &mut Thread) -> PyResult {
     Ok(from_f64(0.0))
 }
 
-const fn method(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
-}
-
 const fn class_method(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
     MethodDef { name, func, kind: MethodKind::Class, signature, doc }
 }

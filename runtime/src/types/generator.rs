@@ -322,12 +322,11 @@ pub fn throw_current(this: Value, thread: &mut Thread) -> PyResult<Sent> {
         return throw_delegated(this, *receiver, thread);
     }
     match object.state() {
-        State::Created => {
+        State::Created
             // Nothing has run: the generator is closed and the exception comes out, with the generator's frame shown.
-            if object.try_start() {
+            if object.try_start() => {
                 return resume::throw_started(this, thread);
             }
-        }
         State::Finished => {
             if object.is_coroutine() {
                 drop(thread.take_exception());
@@ -681,10 +680,6 @@ pub(crate) unsafe fn traverse(value: Value, visit: &mut dyn FnMut(Value)) {
             visit(**handled);
         }
     }
-}
-
-const fn method(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
 }
 
 const CLASS_GETITEM: MethodDef =

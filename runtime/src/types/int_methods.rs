@@ -562,10 +562,6 @@ fn get_one(_value: Value, _thread: &mut Thread) -> PyResult {
     Ok(Owned::int(1))
 }
 
-const fn method(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
-}
-
 pub static SPEC: TypeSpec = TypeSpec {
     name: "int",
     doc: "int([x]) -> integer\nint(x, base=10) -> integer\n\nAn integer of any size, from a number or from its text in some base.",

@@ -26,10 +26,6 @@ pub(super) fn self_iter(this: Value, _thread: &mut Thread) -> PyResult {
     Ok(this.to_owned())
 }
 
-pub(super) const fn method(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
-}
-
 fn builtin_iter(thread: &Thread) -> Owned {
     thread.interpreter.builtin(*crate::names::interned("iter")).unwrap_or_else(Owned::none)
 }

@@ -11,7 +11,7 @@ use crate::protocol::{call, compare, iterate};
 use crate::sync::{AtomicBool, Ordering};
 use crate::threads::thread_state::Thread;
 use crate::types::builtin_types::{FILTER, shapes};
-use crate::types::iterators::{method, self_iter};
+use crate::types::iterators::self_iter;
 use crate::types::string::StrObject;
 use crate::types::tuple::{self, TupleObject};
 use crate::types::tuple_methods::leaves_keywords_to_init;

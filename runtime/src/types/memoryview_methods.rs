@@ -478,10 +478,6 @@ fn get_suboffsets(this: Value, thread: &mut Thread) -> PyResult {
     Ok(tuple::empty())
 }
 
-const fn method(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
-}
-
 const fn getset(name: &'static str, get: fn(Value, &mut Thread) -> PyResult, doc: &'static str) -> GetSetDef {
     GetSetDef { name, get, set: None, doc }
 }

@@ -238,10 +238,6 @@ const fn member(name: &'static str, offset: usize, readonly: bool) -> MemberDef 
     MemberDef { name, offset, readonly, none_if_empty: true, doc: "" }
 }
 
-const fn method(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
-}
-
 pub static SPEC: TypeSpec = TypeSpec {
     name: "property",
     doc: "property(fget=None, fset=None, fdel=None, doc=None)\n--\n\nProperty attribute.\n\n  fget\n    function to be used for getting an attribute value\n  fset\n    function to be used for setting an attribute value\n  fdel\n    function to be used for del'ing an attribute\n  doc\n    docstring",

@@ -305,10 +305,6 @@ const fn member(name: &'static str, offset: usize) -> MemberDef {
     MemberDef { name, offset, readonly: true, none_if_empty: false, doc: "" }
 }
 
-const fn method(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
-}
-
 pub static SPEC: TypeSpec = TypeSpec {
     name: "range",
     doc: "range(stop) -> range object\nrange(start, stop[, step]) -> range object\n\nThe ints from start (0 by default) up to, not including, stop, by step (1 by default).",

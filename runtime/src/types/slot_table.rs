@@ -165,7 +165,7 @@ pub fn call_wrapper(row: &SlotRow, raw: usize, zelf: Value, args: Args<'_>, kwna
     if !matches!(row.wrapper, Wrapper::Call | Wrapper::Init) && !kwnames.is_empty() {
         return Err(thread.raise_type_error(format!("wrapper {}() takes no keyword arguments", row.name)));
     }
-    let mut expect = |min: usize, max: usize, thread: &mut Thread| -> PyResult<()> {
+    let expect = |min: usize, max: usize, thread: &mut Thread| -> PyResult<()> {
         let n = args.len();
         if n >= min && n <= max {
             return Ok(());

@@ -278,6 +278,16 @@ pub struct MethodDef {
     pub doc: &'static str,
 }
 
+/// An entry of a method table: called with the instance (in a module's table: with the module) as `self`.
+pub const fn method(name: &'static str, func: crate::protocol::native::NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
+    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
+}
+
+/// An entry for a function that wants no `self` and has no docstring.
+pub const fn function(name: &'static str, func: crate::protocol::native::NativeFn, signature: &'static str) -> MethodDef {
+    MethodDef { name, func, kind: MethodKind::Static, signature, doc: "" }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MethodKind {
     Instance,

@@ -11,7 +11,7 @@ use pyrt_runtime::protocol::native::NativeFn;
 use pyrt_runtime::protocol::{buffer, compare, convert};
 use pyrt_runtime::threads::thread_state::Thread;
 use pyrt_runtime::types::string::{StrObject, is_str};
-use pyrt_runtime::types::type_object::{MethodDef, MethodKind};
+use pyrt_runtime::types::type_object::{MethodDef, function};
 use pyrt_runtime::types::{bytes, int, module};
 
 pub const MODULE: NativeModule = NativeModule { name: "binascii", initialize };
@@ -146,10 +146,6 @@ fn crc_hqx(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let start = low_bits(args.get(1), thread)?;
     let data = buffer::copy_bytes(args.at(0), thread)?;
     Ok(Owned::int(i64::from(kernels::crc_hqx(&data, start as u16))))
-}
-
-const fn function(name: &'static str, func: NativeFn, signature: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Static, signature, doc: "" }
 }
 
 static FUNCTIONS: &[MethodDef] = &[

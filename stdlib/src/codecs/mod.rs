@@ -14,8 +14,8 @@ use pyrt_runtime::threads::thread_state::Thread;
 use pyrt_runtime::types::bytes::{self, BytesObject};
 use pyrt_runtime::types::str::arguments::{expect_str, shown_type};
 use pyrt_runtime::types::str::{from_buffer, units};
-use pyrt_runtime::types::string::{self, StrObject};
-use pyrt_runtime::types::type_object::{MethodDef, MethodKind};
+use pyrt_runtime::types::string::{self};
+use pyrt_runtime::types::type_object::{MethodDef, function};
 use pyrt_runtime::types::{module, tuple};
 use unicode_escape::InvalidEscape;
 
@@ -341,10 +341,6 @@ fn encode(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
 fn decode(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let (encoding, errors) = names_of(args, "decode", thread)?;
     registry::decode(args.at(0), &encoding, errors.as_deref(), thread)
-}
-
-const fn function(name: &'static str, func: NativeFn, signature: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Static, signature, doc: "" }
 }
 
 const STATELESS_DECODE: &str = "($module, data, errors=None, /)";

@@ -141,8 +141,3 @@ fn text_encoding(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResul
     }
     Ok(Owned::str(if utf8 { "utf-8" } else { "locale" }))
 }
-
-/// Whether the stream is closed, for callers outside.
-pub fn is_closed(stream: Value, thread: &mut Thread) -> PyResult<bool> {
-    attribute_truth(stream, "closed", thread)
-}

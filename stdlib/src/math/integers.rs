@@ -10,7 +10,7 @@ use pyrt_runtime::protocol::convert;
 use pyrt_runtime::protocol::native::NativeFn;
 use pyrt_runtime::threads::thread_state::Thread;
 use pyrt_runtime::types::int;
-use pyrt_runtime::types::type_object::{MethodDef, MethodKind};
+use pyrt_runtime::types::type_object::{MethodDef, function};
 
 fn no_keywords(kwnames: KwNames, name: &str, thread: &mut Thread) -> PyResult<()> {
     if kwnames.is_empty() {
@@ -166,10 +166,6 @@ fn isqrt(_module: Value, n: Value, thread: &mut Thread) -> PyResult {
         return Ok(Owned::int((small as u64).isqrt() as i64));
     }
     Ok(int::from_biguint(&integer::isqrt(int::to_bigint(*number).magnitude())))
-}
-
-const fn function(name: &'static str, func: NativeFn, signature: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Static, signature, doc: "" }
 }
 
 pub(super) static FUNCTIONS: &[MethodDef] = &[

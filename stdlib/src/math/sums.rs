@@ -10,7 +10,7 @@ use pyrt_runtime::protocol::iterate;
 use pyrt_runtime::protocol::native::NativeFn;
 use pyrt_runtime::threads::thread_state::Thread;
 use pyrt_runtime::types::{float, int};
-use pyrt_runtime::types::type_object::{MethodDef, MethodKind, TYPE_TUPLE_SUBCLASS};
+use pyrt_runtime::types::type_object::{MethodDef, TYPE_TUPLE_SUBCLASS, function};
 
 /// The exact sum, rounded once: Shewchuk's partials, which do not overlap and grow in magnitude.
 fn fsum(_module: Value, seq: Value, thread: &mut Thread) -> PyResult {
@@ -266,10 +266,6 @@ fn dist(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
         vector.push((as_f64(**p, thread)? - as_f64(**q, thread)?).abs());
     }
     Ok(float::from_f64(norm(&mut vector)))
-}
-
-const fn function(name: &'static str, func: NativeFn, signature: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Static, signature, doc: "" }
 }
 
 pub(super) static FUNCTIONS: &[MethodDef] = &[

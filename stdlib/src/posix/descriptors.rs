@@ -143,8 +143,7 @@ pub fn pwrite(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
 /// The buffers of a sequence and the vector that describes them to the system.
 fn vector(sequence: Value, flags: u32, function: &str, thread: &mut Thread) -> PyResult<(Vec<Buffer>, Vec<libc::iovec>)> {
     if !iterate::is_iterable(sequence) || sequence.type_object().slots.length.raw() == 0 {
-        let what = if flags == WRITABLE { "2" } else { "2" };
-        return Err(thread.raise_type_error(format!("{function}() arg {what} must be a sequence")));
+        return Err(thread.raise_type_error(format!("{function}() arg 2 must be a sequence")));
     }
     let mut buffers = Vec::new();
     for item in iterate::collect(sequence, thread)? {

@@ -5,7 +5,7 @@ use std::ffi::CString;
 use pyrt_runtime::exceptions::exc;
 use pyrt_runtime::object::value::Raised;
 use pyrt_runtime::protocol::args::Args;
-use pyrt_runtime::protocol::{attribute, call, convert};
+use pyrt_runtime::protocol::{attribute, convert};
 use pyrt_runtime::types::bytes::{self, BytesObject};
 use pyrt_runtime::types::string::{self, StrObject};
 use pyrt_runtime::{Owned, PyResult, Thread, Value};

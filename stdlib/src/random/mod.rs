@@ -136,10 +136,6 @@ unsafe fn dealloc(value: Value) {
     unsafe { std::ptr::drop_in_place(&raw mut (*value.header().cast::<Random>()).generator) };
 }
 
-const fn method(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
-}
-
 static SPEC: TypeSpec = TypeSpec {
     name: "_random.Random",
     doc: "Random() -> create a random number generator with its own internal state.",

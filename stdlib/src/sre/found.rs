@@ -227,10 +227,6 @@ unsafe fn traverse(value: Value, visit: &mut dyn FnMut(Value)) {
     visit(*Match::of(value).string);
 }
 
-const fn method(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
-}
-
 static SPEC: TypeSpec = TypeSpec {
     name: "re.Match",
     doc: "The result of re.match() and re.search().\nMatch objects always have a boolean value of True.",

@@ -13,7 +13,7 @@ use pyrt_runtime::protocol::convert;
 use pyrt_runtime::protocol::native::NativeFn;
 use pyrt_runtime::threads::thread_state::Thread;
 use pyrt_runtime::types::module;
-use pyrt_runtime::types::type_object::{MethodDef, MethodKind};
+use pyrt_runtime::types::type_object::{MethodDef, function};
 
 pub const MODULE: NativeModule = NativeModule { name: "_sre", initialize };
 
@@ -54,10 +54,6 @@ fn unicode_tolower(_module: Value, code: Value, thread: &mut Thread) -> PyResult
 
 fn getcodesize(_module: Value, _thread: &mut Thread) -> PyResult {
     Ok(Owned::int(CODE_SIZE as i64))
-}
-
-const fn function(name: &'static str, func: NativeFn, signature: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Static, signature, doc: "" }
 }
 
 static FUNCTIONS: &[MethodDef] = &[

@@ -291,10 +291,6 @@ unsafe fn pattern_traverse(value: Value, visit: &mut dyn FnMut(Value)) {
     }
 }
 
-const fn method(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
-}
-
 const POSITIONS: &str = "($self, /, string, pos=0, endpos=sys.maxsize)";
 
 static PATTERN_SPEC: TypeSpec = TypeSpec {

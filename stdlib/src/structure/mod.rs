@@ -421,10 +421,6 @@ unsafe fn struct_dealloc(value: Value) {
     unsafe { std::ptr::drop_in_place(&raw mut (*value.header().cast::<Struct>()).state) };
 }
 
-const fn method(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
-}
-
 static STRUCT_SPEC: TypeSpec = TypeSpec {
     name: "_struct.Struct",
     doc: "Struct(fmt) --> compiled struct object",

@@ -5,7 +5,7 @@ use pyrt_runtime::protocol::native::NativeFn;
 use pyrt_runtime::threads::gil;
 use pyrt_runtime::threads::thread_state::Thread;
 use pyrt_runtime::types::dict::DictObject;
-use pyrt_runtime::types::type_object::{MethodDef, MethodKind};
+use pyrt_runtime::types::type_object::{MethodDef, method};
 use pyrt_runtime::types::{list, module, std_printer};
 
 /// Makes `sys` and puts it into `sys.modules` with `builtins`.
@@ -45,12 +45,8 @@ fn getrecursionlimit(_module: Value, thread: &mut Thread) -> PyResult {
     Ok(Owned::int(i64::from(thread.interpreter.recursion_limit())))
 }
 
-const fn function(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
-}
-
 static FUNCTIONS: &[MethodDef] = &[
-    function("_is_gil_enabled", NativeFn::NoArgs(is_gil_enabled), "($module, /)", "Whether a GIL is in force."),
-    function("getrefcount", NativeFn::One(getrefcount), "($module, object, /)", "The number of references to an object."),
-    function("getrecursionlimit", NativeFn::NoArgs(getrecursionlimit), "($module, /)", "The limit of nested calls."),
+    method("_is_gil_enabled", NativeFn::NoArgs(is_gil_enabled), "($module, /)", "Whether a GIL is in force."),
+    method("getrefcount", NativeFn::One(getrefcount), "($module, object, /)", "The number of references to an object."),
+    method("getrecursionlimit", NativeFn::NoArgs(getrecursionlimit), "($module, /)", "The limit of nested calls."),
 ];

@@ -14,7 +14,7 @@ use pyrt_runtime::protocol::{call, convert, finalize};
 use pyrt_runtime::sync::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, LeafMutex, Ordering};
 use pyrt_runtime::threads::thread_state::{self, Thread};
 use pyrt_runtime::types::builtin_types::StaticType;
-use pyrt_runtime::types::type_object::{GetSetDef, MethodDef, MethodKind, SlotFn, TYPE_WEAKREFABLE, TypeObject, TypeSpec};
+use pyrt_runtime::types::type_object::{GetSetDef, SlotFn, TYPE_WEAKREFABLE, TypeObject, TypeSpec, method};
 
 use super::lock::{RawLock, deadline_of, seconds_of};
 
@@ -168,7 +168,7 @@ pub fn start(function: Value, args: Owned, kwargs: Option<Owned>, state: Arc<Han
     }
     // The thread exists and will say so: no signal handler may come in between.
     while !started.try_acquire() {
-        thread.detached(|| std::thread::yield_now());
+        thread.detached(std::thread::yield_now);
     }
     Ok(state.ident.load(Ordering::Relaxed))
 }
@@ -288,10 +288,6 @@ fn get_ident(this: Value, _thread: &mut Thread) -> PyResult {
 unsafe fn dealloc(value: Value) {
     // SAFETY: the object is dead, and its contents are dropped once.
     unsafe { std::ptr::drop_in_place(&raw mut (*value.unmarked().header().cast::<HandleObject>()).state) };
-}
-
-const fn method(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
 }
 
 pub static HANDLE: StaticType = StaticType::new(&TypeSpec {

@@ -18,7 +18,7 @@ use pyrt_runtime::threads::parking::{self, Parked};
 use pyrt_runtime::threads::safepoint;
 use pyrt_runtime::threads::thread_state::Thread;
 use pyrt_runtime::types::builtin_types::{INT, StaticType, shapes};
-use pyrt_runtime::types::type_object::{MethodDef, MethodKind, SlotFn, TYPE_WEAKREFABLE, TypeObject, TypeSpec};
+use pyrt_runtime::types::type_object::{MethodDef, SlotFn, TYPE_WEAKREFABLE, TypeObject, TypeSpec, method};
 use pyrt_runtime::types::{float, int, tuple};
 
 const FREE: u64 = 0;
@@ -34,6 +34,12 @@ const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
 /// A lock word that a thread can wait for.
 pub struct RawLock {
     word: AtomicU64,
+}
+
+impl Default for RawLock {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl RawLock {
@@ -212,10 +218,6 @@ fn lock_reset(this: Value, _thread: &mut Thread) -> PyResult {
 fn lock_repr(this: Value, _thread: &mut Thread) -> PyResult {
     let state = if lock_of(this).raw.is_held() { "locked" } else { "unlocked" };
     Ok(Owned::str(&format!("<{state} {} object at {:#x}>", this.type_object().full_name(), this.id())))
-}
-
-const fn method(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
 }
 
 const ACQUIRE: &str = "($self, /, blocking=True, timeout=-1)";

@@ -12,7 +12,7 @@ use pyrt_runtime::protocol::{call, compare, convert};
 use pyrt_runtime::sync::Ordering;
 use pyrt_runtime::threads::thread_state::Thread;
 use pyrt_runtime::types::builtin_types::{DICT, TUPLE};
-use pyrt_runtime::types::type_object::{MethodDef, MethodKind};
+use pyrt_runtime::types::type_object::{MethodDef, method};
 use pyrt_runtime::types::{module, tuple};
 
 pub const MODULE: NativeModule = NativeModule { name: "_thread", initialize };
@@ -120,27 +120,23 @@ fn daemon_threads_allowed(_module: Value, _thread: &mut Thread) -> PyResult {
     Ok(Owned::bool(true))
 }
 
-const fn function(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
-}
-
 const START: &str = "-($module, function, args, kwargs=<unrepresentable>, /)";
 const START_JOINABLE: &str = "-($module, function, handle=None, daemon=True)";
 
 static FUNCTIONS: &[MethodDef] = &[
-    function("start_new_thread", NativeFn::Bound(start_new_thread), START, "Starts a thread that nobody joins; gives its ident."),
-    function("start_new", NativeFn::Bound(start_new_thread), START, "An old name of start_new_thread()."),
-    function("start_joinable_thread", NativeFn::Bound(start_joinable_thread), START_JOINABLE, "Starts a thread; gives its handle."),
-    function("_make_thread_handle", NativeFn::One(make_thread_handle), "-($module, ident, /)", "The handle of a running thread."),
-    function("_get_main_thread_ident", NativeFn::NoArgs(get_main_thread_ident), "-($module, /)", "The main thread's ident."),
-    function("_shutdown", NativeFn::NoArgs(shutdown), "-($module, /)", "Waits for all threads that are not daemons."),
-    function("daemon_threads_allowed", NativeFn::NoArgs(daemon_threads_allowed), "-($module, /)", "Whether threads may be daemons."),
-    function("allocate_lock", NativeFn::NoArgs(allocate_lock), "-($module, /)", "A new lock."),
-    function("allocate", NativeFn::NoArgs(allocate_lock), "-($module, /)", "An old name of allocate_lock()."),
-    function("get_ident", NativeFn::NoArgs(get_ident), "-($module, /)", "A number that no other living thread has."),
-    function("get_native_id", NativeFn::NoArgs(get_native_id), "-($module, /)", "The operating system's number of this thread."),
-    function("_count", NativeFn::NoArgs(count), "-($module, /)", "The number of started threads that still run."),
-    function("exit", NativeFn::NoArgs(exit), "-($module, /)", "Ends this thread by SystemExit."),
-    function("exit_thread", NativeFn::NoArgs(exit), "-($module, /)", "An old name of exit()."),
-    function("stack_size", NativeFn::Bound(stack_size), "-($module, size=<unrepresentable>, /)", "The native stack of new threads in bytes."),
+    method("start_new_thread", NativeFn::Bound(start_new_thread), START, "Starts a thread that nobody joins; gives its ident."),
+    method("start_new", NativeFn::Bound(start_new_thread), START, "An old name of start_new_thread()."),
+    method("start_joinable_thread", NativeFn::Bound(start_joinable_thread), START_JOINABLE, "Starts a thread; gives its handle."),
+    method("_make_thread_handle", NativeFn::One(make_thread_handle), "-($module, ident, /)", "The handle of a running thread."),
+    method("_get_main_thread_ident", NativeFn::NoArgs(get_main_thread_ident), "-($module, /)", "The main thread's ident."),
+    method("_shutdown", NativeFn::NoArgs(shutdown), "-($module, /)", "Waits for all threads that are not daemons."),
+    method("daemon_threads_allowed", NativeFn::NoArgs(daemon_threads_allowed), "-($module, /)", "Whether threads may be daemons."),
+    method("allocate_lock", NativeFn::NoArgs(allocate_lock), "-($module, /)", "A new lock."),
+    method("allocate", NativeFn::NoArgs(allocate_lock), "-($module, /)", "An old name of allocate_lock()."),
+    method("get_ident", NativeFn::NoArgs(get_ident), "-($module, /)", "A number that no other living thread has."),
+    method("get_native_id", NativeFn::NoArgs(get_native_id), "-($module, /)", "The operating system's number of this thread."),
+    method("_count", NativeFn::NoArgs(count), "-($module, /)", "The number of started threads that still run."),
+    method("exit", NativeFn::NoArgs(exit), "-($module, /)", "Ends this thread by SystemExit."),
+    method("exit_thread", NativeFn::NoArgs(exit), "-($module, /)", "An old name of exit()."),
+    method("stack_size", NativeFn::Bound(stack_size), "-($module, size=<unrepresentable>, /)", "The native stack of new threads in bytes."),
 ];

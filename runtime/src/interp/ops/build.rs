@@ -234,7 +234,7 @@ pub fn dict_merge(r: &mut Regs<'_>, oparg: u32) -> Flow {
 
 /// `**source` in a call: like update, but a key that is there already is an error.
 fn dict_merge_slow(callable: Value, target: Value, source: Value, thread: &mut Thread) -> PyResult<()> {
-    let mut put = |key: Owned, value: Owned, thread: &mut Thread| {
+    let put = |key: Owned, value: Owned, thread: &mut Thread| {
         let dict = DictObject::of(target);
         if dict.contains(*key, thread)? {
             let what = call::describe(callable, thread);

@@ -187,7 +187,7 @@ pub fn cleanup_throw(r: &mut Regs<'_>) -> Flow {
 }
 
 /// `INTRINSIC_STOPITERATION_ERROR`: a StopIteration that leaves a generator becomes a RuntimeError (PEP 479).
-pub fn stop_iteration_error(value: Value, frame: *mut Frame, thread: &mut Thread) -> PyResult {
+pub fn stop_iteration_error(value: Value, frame: *mut Frame, _thread: &mut Thread) -> PyResult {
     // SAFETY: the running frame.
     let code = unsafe { (*frame).code() };
     let kind = if code.has_flag(CodeFlags::COROUTINE) {

@@ -228,10 +228,6 @@ fn class_getitem(class: Value, item: Value, thread: &mut Thread) -> PyResult {
     crate::types::generic_alias::new(class, item, thread)
 }
 
-const fn method(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
-}
-
 pub static SPEC: TypeSpec = TypeSpec {
     name: "dict",
     doc: "dict() -> new empty dictionary\ndict(mapping) -> new dictionary initialized from a mapping object's\n    (key, value) pairs\ndict(iterable) -> new dictionary initialized as if via:\n    d = {}\n    for k, v in iterable:\n        d[k] = v\ndict(**kwargs) -> new dictionary initialized with the name=value pairs\n    in the keyword argument list.  For example:  dict(one=1, two=2)",

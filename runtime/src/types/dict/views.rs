@@ -228,10 +228,6 @@ unsafe fn traverse(value: Value, visit: &mut dyn FnMut(Value)) {
     visit(dict_of(value));
 }
 
-const fn method(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
-}
-
 const MAPPING: &[GetSetDef] =
     &[GetSetDef { name: "mapping", get: get_mapping, set: None, doc: "dictionary that this view refers to" }];
 

@@ -442,10 +442,6 @@ fn class_getitem(class: Value, item: Value, thread: &mut Thread) -> PyResult {
     crate::types::generic_alias::new(class, item, thread)
 }
 
-const fn method(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
-}
-
 pub static SPEC: TypeSpec = TypeSpec {
     name: "list",
     doc: "Built-in mutable sequence.\n\nIf no argument is given, the constructor creates a new empty list.\nThe argument must be an iterable if specified.",

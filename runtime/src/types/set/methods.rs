@@ -269,10 +269,6 @@ fn class_getitem(class: Value, item: Value, thread: &mut Thread) -> PyResult {
     crate::types::generic_alias::new(class, item, thread)
 }
 
-const fn method(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
-}
-
 const COPY: MethodDef = method("copy", NativeFn::NoArgs(method_copy), "($self, /)", "Return a shallow copy of a set.");
 const DIFFERENCE: MethodDef = method("difference", NativeFn::Bound(method_difference), "($self, /, *others)", "Return a new set with elements in the set that are not in the others.");
 const INTERSECTION: MethodDef = method("intersection", NativeFn::Bound(method_intersection), "($self, /, *others)", "Return a new set with elements common to the set and all others.");

@@ -214,10 +214,6 @@ fn sizeof(this: Value, _thread: &mut Thread) -> PyResult {
     Ok(Owned::usize(header + (text.len() + 1) * text.kind() as usize))
 }
 
-const fn method(name: &'static str, func: NativeFn, signature: &'static str, doc: &'static str) -> MethodDef {
-    MethodDef { name, func, kind: MethodKind::Instance, signature, doc }
-}
-
 pub static SPEC: TypeSpec = TypeSpec {
     name: "str",
     doc: "str(object='') -> str\nstr(bytes_or_buffer[, encoding[, errors]]) -> str\n\nA string: from any object by its __str__ or __repr__, or decoded from bytes.",
