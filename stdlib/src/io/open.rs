@@ -8,7 +8,7 @@ use pyrt_runtime::{Owned, PyResult, Thread, Value};
 
 use super::buffered::{BUFFERED_RANDOM, BUFFERED_READER, BUFFERED_WRITER};
 use super::file_io::FILE_IO;
-use super::{attribute_truth, method};
+use super::method;
 use crate::posix::path;
 use crate::system_call::functions;
 
