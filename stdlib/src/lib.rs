@@ -2,6 +2,7 @@
 
 pub mod binascii;
 pub mod codecs;
+pub mod duration;
 pub mod errno;
 pub mod exception_class;
 pub mod io;
@@ -9,6 +10,7 @@ pub mod locale;
 pub mod math;
 pub mod posix;
 pub mod random;
+pub mod signal;
 pub mod sre;
 pub mod stat;
 pub mod string;
@@ -16,6 +18,7 @@ pub mod structure;
 pub mod sys;
 pub mod system_call;
 pub mod thread;
+pub mod time;
 pub mod unicodedata;
 pub mod version;
 
@@ -31,11 +34,13 @@ pub static MODULES: &[NativeModule] = &[
     math::MODULE,
     posix::MODULE,
     random::MODULE,
+    signal::MODULE,
     sre::MODULE,
     stat::MODULE,
     string::MODULE,
     structure::MODULE,
     thread::MODULE,
+    time::MODULE,
     unicodedata::MODULE,
 ];
 
