@@ -1,15 +1,18 @@
 //! Native modules: one file or folder each, named as the module without its underscore where that is free.
 
+pub mod accounts;
 pub mod binascii;
 pub mod codecs;
 pub mod duration;
 pub mod errno;
 pub mod exception_class;
+pub mod fcntl;
 pub mod io;
 pub mod locale;
 pub mod math;
 pub mod posix;
 pub mod random;
+pub mod resource;
 pub mod signal;
 pub mod sre;
 pub mod stat;
@@ -29,11 +32,15 @@ pub static MODULES: &[NativeModule] = &[
     binascii::MODULE,
     codecs::MODULE,
     errno::MODULE,
+    fcntl::MODULE,
+    accounts::GRP,
     io::MODULE,
     locale::MODULE,
     math::MODULE,
     posix::MODULE,
+    accounts::PWD,
     random::MODULE,
+    resource::MODULE,
     signal::MODULE,
     sre::MODULE,
     stat::MODULE,
