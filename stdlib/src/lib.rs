@@ -4,8 +4,11 @@ pub mod binascii;
 pub mod codecs;
 pub mod errno;
 pub mod exception_class;
+pub mod frozen;
+pub mod imp;
 pub mod io;
 pub mod locale;
+pub mod marshal;
 pub mod math;
 pub mod posix;
 pub mod random;
@@ -18,6 +21,8 @@ pub mod system_call;
 pub mod thread;
 pub mod unicodedata;
 pub mod version;
+pub mod warnings;
+pub mod weakref;
 
 use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 
@@ -26,8 +31,10 @@ pub static MODULES: &[NativeModule] = &[
     binascii::MODULE,
     codecs::MODULE,
     errno::MODULE,
+    imp::MODULE,
     io::MODULE,
     locale::MODULE,
+    marshal::MODULE,
     math::MODULE,
     posix::MODULE,
     random::MODULE,
@@ -37,6 +44,8 @@ pub static MODULES: &[NativeModule] = &[
     structure::MODULE,
     thread::MODULE,
     unicodedata::MODULE,
+    warnings::MODULE,
+    weakref::MODULE,
 ];
 
 /// Makes the native modules known to the import system.
