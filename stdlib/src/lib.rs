@@ -1,5 +1,6 @@
 //! Native modules: one file or folder each, named as the module without its underscore where that is free.
 
+pub mod ast;
 pub mod binascii;
 pub mod codecs;
 pub mod errno;
@@ -23,6 +24,7 @@ use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 
 /// All native modules of this crate.
 pub static MODULES: &[NativeModule] = &[
+    ast::MODULE,
     binascii::MODULE,
     codecs::MODULE,
     errno::MODULE,
@@ -44,4 +46,5 @@ pub fn register(interpreter: &Interpreter) {
     for module in MODULES {
         interpreter.add_native_module(*module);
     }
+    interpreter.set_hooks(|hooks| hooks.compile_ast = Some(ast::compile_hook));
 }
