@@ -8,15 +8,18 @@ pub mod exception_class;
 pub mod io;
 pub mod locale;
 pub mod math;
+pub mod opcode;
 pub mod posix;
 pub mod random;
 pub mod sre;
 pub mod stat;
 pub mod string;
 pub mod structure;
+pub mod symtable;
 pub mod sys;
 pub mod system_call;
 pub mod thread;
+pub mod tokenize;
 pub mod unicodedata;
 pub mod version;
 
@@ -31,13 +34,16 @@ pub static MODULES: &[NativeModule] = &[
     io::MODULE,
     locale::MODULE,
     math::MODULE,
+    opcode::MODULE,
     posix::MODULE,
     random::MODULE,
     sre::MODULE,
     stat::MODULE,
     string::MODULE,
     structure::MODULE,
+    symtable::MODULE,
     thread::MODULE,
+    tokenize::MODULE,
     unicodedata::MODULE,
 ];
 
