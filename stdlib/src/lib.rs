@@ -1,5 +1,6 @@
 //! Native modules: one file or folder each, named as the module without its underscore where that is free.
 
+pub mod ast;
 pub mod binascii;
 pub mod codecs;
 pub mod errno;
@@ -10,15 +11,18 @@ pub mod io;
 pub mod locale;
 pub mod marshal;
 pub mod math;
+pub mod opcode;
 pub mod posix;
 pub mod random;
 pub mod sre;
 pub mod stat;
 pub mod string;
 pub mod structure;
+pub mod symtable;
 pub mod sys;
 pub mod system_call;
 pub mod thread;
+pub mod tokenize;
 pub mod unicodedata;
 pub mod version;
 pub mod warnings;
@@ -28,6 +32,7 @@ use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 
 /// All native modules of this crate.
 pub static MODULES: &[NativeModule] = &[
+    ast::MODULE,
     binascii::MODULE,
     codecs::MODULE,
     errno::MODULE,
@@ -36,13 +41,16 @@ pub static MODULES: &[NativeModule] = &[
     locale::MODULE,
     marshal::MODULE,
     math::MODULE,
+    opcode::MODULE,
     posix::MODULE,
     random::MODULE,
     sre::MODULE,
     stat::MODULE,
     string::MODULE,
     structure::MODULE,
+    symtable::MODULE,
     thread::MODULE,
+    tokenize::MODULE,
     unicodedata::MODULE,
     warnings::MODULE,
     weakref::MODULE,
@@ -53,4 +61,5 @@ pub fn register(interpreter: &Interpreter) {
     for module in MODULES {
         interpreter.add_native_module(*module);
     }
+    interpreter.set_hooks(|hooks| hooks.compile_ast = Some(ast::compile_hook));
 }
