@@ -2,11 +2,14 @@
 
 pub mod binascii;
 pub mod codecs;
+pub mod collections;
 pub mod errno;
 pub mod exception_class;
 pub mod io;
+pub mod itertools;
 pub mod locale;
 pub mod math;
+pub mod native_type;
 pub mod posix;
 pub mod random;
 pub mod sre;
@@ -25,8 +28,10 @@ use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 pub static MODULES: &[NativeModule] = &[
     binascii::MODULE,
     codecs::MODULE,
+    collections::MODULE,
     errno::MODULE,
     io::MODULE,
+    itertools::MODULE,
     locale::MODULE,
     math::MODULE,
     posix::MODULE,
