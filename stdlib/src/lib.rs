@@ -3,14 +3,17 @@
 pub mod ast;
 pub mod binascii;
 pub mod codecs;
+pub mod collections;
 pub mod errno;
 pub mod exception_class;
 pub mod frozen;
 pub mod imp;
 pub mod io;
+pub mod itertools;
 pub mod locale;
 pub mod marshal;
 pub mod math;
+pub mod native_type;
 pub mod opcode;
 pub mod posix;
 pub mod random;
@@ -35,9 +38,11 @@ pub static MODULES: &[NativeModule] = &[
     ast::MODULE,
     binascii::MODULE,
     codecs::MODULE,
+    collections::MODULE,
     errno::MODULE,
     imp::MODULE,
     io::MODULE,
+    itertools::MODULE,
     locale::MODULE,
     marshal::MODULE,
     math::MODULE,

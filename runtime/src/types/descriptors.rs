@@ -217,7 +217,7 @@ impl MethodDescriptor {
     }
 
     fn display(&self) -> String {
-        format!("{}.{}", self.base.owner.full_name(), self.def.name)
+        format!("{}.{}", self.base.owner.name(), self.def.name)
     }
 }
 
