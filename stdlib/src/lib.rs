@@ -5,11 +5,13 @@ pub mod codecs;
 pub mod collections;
 pub mod errno;
 pub mod exception_class;
+pub mod functools;
 pub mod io;
 pub mod itertools;
 pub mod locale;
 pub mod math;
 pub mod native_type;
+pub mod operator;
 pub mod posix;
 pub mod random;
 pub mod sre;
@@ -30,10 +32,12 @@ pub static MODULES: &[NativeModule] = &[
     codecs::MODULE,
     collections::MODULE,
     errno::MODULE,
+    functools::MODULE,
     io::MODULE,
     itertools::MODULE,
     locale::MODULE,
     math::MODULE,
+    operator::MODULE,
     posix::MODULE,
     random::MODULE,
     sre::MODULE,
