@@ -1,16 +1,21 @@
 //! Native modules: one file or folder each, named as the module without its underscore where that is free.
 
+pub mod ast;
 pub mod binascii;
 pub mod codecs;
 pub mod collections;
 pub mod errno;
 pub mod exception_class;
+pub mod frozen;
 pub mod functools;
+pub mod imp;
 pub mod io;
 pub mod itertools;
 pub mod locale;
+pub mod marshal;
 pub mod math;
 pub mod native_type;
+pub mod opcode;
 pub mod operator;
 pub mod posix;
 pub mod random;
@@ -18,25 +23,33 @@ pub mod sre;
 pub mod stat;
 pub mod string;
 pub mod structure;
+pub mod symtable;
 pub mod sys;
 pub mod system_call;
 pub mod thread;
+pub mod tokenize;
 pub mod unicodedata;
 pub mod version;
+pub mod warnings;
+pub mod weakref;
 
 use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 
 /// All native modules of this crate.
 pub static MODULES: &[NativeModule] = &[
+    ast::MODULE,
     binascii::MODULE,
     codecs::MODULE,
     collections::MODULE,
     errno::MODULE,
     functools::MODULE,
+    imp::MODULE,
     io::MODULE,
     itertools::MODULE,
     locale::MODULE,
+    marshal::MODULE,
     math::MODULE,
+    opcode::MODULE,
     operator::MODULE,
     posix::MODULE,
     random::MODULE,
@@ -44,8 +57,12 @@ pub static MODULES: &[NativeModule] = &[
     stat::MODULE,
     string::MODULE,
     structure::MODULE,
+    symtable::MODULE,
     thread::MODULE,
+    tokenize::MODULE,
     unicodedata::MODULE,
+    warnings::MODULE,
+    weakref::MODULE,
 ];
 
 /// Makes the native modules known to the import system.
@@ -53,4 +70,5 @@ pub fn register(interpreter: &Interpreter) {
     for module in MODULES {
         interpreter.add_native_module(*module);
     }
+    interpreter.set_hooks(|hooks| hooks.compile_ast = Some(ast::compile_hook));
 }

@@ -363,6 +363,24 @@ pub fn attach(thread: &mut Thread) {
         }
     }
     reclamation::attach(shared);
+    stop_if_finalizing(thread);
+}
+
+/// Once the interpreter ends, no other thread runs Python code any more: it sleeps until the process exits.
+#[inline]
+pub fn stop_if_finalizing(thread: &mut Thread) {
+    // Acquire: pairs with the store in `lifecycle::finish`.
+    if !thread.is_main && thread.interpreter.finalizing.load(Ordering::Acquire) {
+        sleep_forever(thread);
+    }
+}
+
+#[cold]
+fn sleep_forever(thread: &mut Thread) -> ! {
+    detach(thread);
+    loop {
+        std::thread::park();
+    }
 }
 
 /// The thread stops touching objects: before it blocks.

@@ -2,6 +2,7 @@
 
 pub mod handle;
 pub mod lock;
+pub mod recursive_lock;
 
 use pyrt_runtime::exceptions::exc;
 use pyrt_runtime::interpreter::NativeModule;
