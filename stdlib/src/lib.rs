@@ -7,6 +7,7 @@ pub mod collections;
 pub mod errno;
 pub mod exception_class;
 pub mod frozen;
+pub mod functools;
 pub mod imp;
 pub mod io;
 pub mod itertools;
@@ -15,6 +16,7 @@ pub mod marshal;
 pub mod math;
 pub mod native_type;
 pub mod opcode;
+pub mod operator;
 pub mod posix;
 pub mod random;
 pub mod sre;
@@ -40,6 +42,7 @@ pub static MODULES: &[NativeModule] = &[
     codecs::MODULE,
     collections::MODULE,
     errno::MODULE,
+    functools::MODULE,
     imp::MODULE,
     io::MODULE,
     itertools::MODULE,
@@ -47,6 +50,7 @@ pub static MODULES: &[NativeModule] = &[
     marshal::MODULE,
     math::MODULE,
     opcode::MODULE,
+    operator::MODULE,
     posix::MODULE,
     random::MODULE,
     sre::MODULE,
