@@ -91,7 +91,6 @@ fn install_importlib(thread: &mut Thread) -> PyResult<()> {
     call::call_method(*bootstrap, names::names()._install, &[*sys, *imp], thread)?;
     interpreter.store(&interpreter.importlib, Some(bootstrap.clone()));
     call::call_method(*bootstrap, names::names()._install_external_importers, &[], thread)?;
-    if interpreter.native_module("time").is_none() { return Ok(()); }
     let zipimport = import::import_module("zipimport", thread)?;
     let importer = attribute::get(*zipimport, names::names().zipimporter, thread)?;
     let hooks = attribute::get(*sys, names::names().path_hooks, thread)?;

@@ -4,6 +4,7 @@ pub mod ast;
 pub mod binascii;
 pub mod codecs;
 pub mod collections;
+pub mod duration;
 pub mod errno;
 pub mod exception_class;
 pub mod frozen;
@@ -19,6 +20,7 @@ pub mod opcode;
 pub mod operator;
 pub mod posix;
 pub mod random;
+pub mod signal;
 pub mod sre;
 pub mod stat;
 pub mod string;
@@ -27,6 +29,7 @@ pub mod symtable;
 pub mod sys;
 pub mod system_call;
 pub mod thread;
+pub mod time;
 pub mod tokenize;
 pub mod unicodedata;
 pub mod version;
@@ -53,12 +56,14 @@ pub static MODULES: &[NativeModule] = &[
     operator::MODULE,
     posix::MODULE,
     random::MODULE,
+    signal::MODULE,
     sre::MODULE,
     stat::MODULE,
     string::MODULE,
     structure::MODULE,
     symtable::MODULE,
     thread::MODULE,
+    time::MODULE,
     tokenize::MODULE,
     unicodedata::MODULE,
     warnings::MODULE,
