@@ -1,6 +1,8 @@
 //! Native modules: one file or folder each, named as the module without its underscore where that is free.
 
+pub mod abc;
 pub mod ast;
+pub mod atexit;
 pub mod binascii;
 pub mod codecs;
 pub mod collections;
@@ -8,6 +10,7 @@ pub mod errno;
 pub mod exception_class;
 pub mod frozen;
 pub mod functools;
+pub mod gc;
 pub mod imp;
 pub mod io;
 pub mod itertools;
@@ -28,6 +31,7 @@ pub mod sys;
 pub mod system_call;
 pub mod thread;
 pub mod tokenize;
+pub mod types;
 pub mod unicodedata;
 pub mod version;
 pub mod warnings;
@@ -37,12 +41,15 @@ use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 
 /// All native modules of this crate.
 pub static MODULES: &[NativeModule] = &[
+    abc::MODULE,
     ast::MODULE,
+    atexit::MODULE,
     binascii::MODULE,
     codecs::MODULE,
     collections::MODULE,
     errno::MODULE,
     functools::MODULE,
+    gc::MODULE,
     imp::MODULE,
     io::MODULE,
     itertools::MODULE,
@@ -60,6 +67,7 @@ pub static MODULES: &[NativeModule] = &[
     symtable::MODULE,
     thread::MODULE,
     tokenize::MODULE,
+    types::MODULE,
     unicodedata::MODULE,
     warnings::MODULE,
     weakref::MODULE,
