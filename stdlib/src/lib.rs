@@ -6,6 +6,7 @@ pub mod atexit;
 pub mod binascii;
 pub mod codecs;
 pub mod collections;
+pub mod duration;
 pub mod errno;
 pub mod exception_class;
 pub mod frozen;
@@ -22,6 +23,7 @@ pub mod opcode;
 pub mod operator;
 pub mod posix;
 pub mod random;
+pub mod signal;
 pub mod sre;
 pub mod stat;
 pub mod string;
@@ -30,6 +32,7 @@ pub mod symtable;
 pub mod sys;
 pub mod system_call;
 pub mod thread;
+pub mod time;
 pub mod tokenize;
 pub mod types;
 pub mod unicodedata;
@@ -60,12 +63,14 @@ pub static MODULES: &[NativeModule] = &[
     operator::MODULE,
     posix::MODULE,
     random::MODULE,
+    signal::MODULE,
     sre::MODULE,
     stat::MODULE,
     string::MODULE,
     structure::MODULE,
     symtable::MODULE,
     thread::MODULE,
+    time::MODULE,
     tokenize::MODULE,
     types::MODULE,
     unicodedata::MODULE,
