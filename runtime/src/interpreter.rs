@@ -121,6 +121,11 @@ pub struct Interpreter {
     pub codec_search_path: Slot,
     pub codec_cache: Slot,
     pub codec_errors: Slot,
+    /// `atexit`'s functions: a list of tuples of function, arguments, keyword arguments, the last first.
+    pub exit_functions: Slot,
+    /// The lists `gc.callbacks` and `gc.garbage`.
+    pub gc_callbacks: Slot,
+    pub gc_garbage: Slot,
     /// The dict of `_warnings` as it was made: filters and actions while `warnings` is not imported.
     pub warnings_state: Slot,
     /// `sys.audit` hooks (a list), empty until one is added.
@@ -147,6 +152,9 @@ impl Interpreter {
             codec_search_path: Slot::empty(),
             codec_cache: Slot::empty(),
             codec_errors: Slot::empty(),
+            exit_functions: Slot::empty(),
+            gc_callbacks: Slot::empty(),
+            gc_garbage: Slot::empty(),
             warnings_state: Slot::empty(),
             audit_hooks: Slot::empty(),
             native_modules: LeafMutex::new(Vec::new()),

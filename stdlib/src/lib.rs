@@ -1,6 +1,8 @@
 //! Native modules: one file or folder each, named as the module without its underscore where that is free.
 
+pub mod abc;
 pub mod ast;
+pub mod atexit;
 pub mod binascii;
 pub mod codecs;
 pub mod collections;
@@ -9,6 +11,7 @@ pub mod errno;
 pub mod exception_class;
 pub mod frozen;
 pub mod functools;
+pub mod gc;
 pub mod imp;
 pub mod io;
 pub mod itertools;
@@ -31,6 +34,7 @@ pub mod system_call;
 pub mod thread;
 pub mod time;
 pub mod tokenize;
+pub mod types;
 pub mod unicodedata;
 pub mod version;
 pub mod warnings;
@@ -40,12 +44,15 @@ use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 
 /// All native modules of this crate.
 pub static MODULES: &[NativeModule] = &[
+    abc::MODULE,
     ast::MODULE,
+    atexit::MODULE,
     binascii::MODULE,
     codecs::MODULE,
     collections::MODULE,
     errno::MODULE,
     functools::MODULE,
+    gc::MODULE,
     imp::MODULE,
     io::MODULE,
     itertools::MODULE,
@@ -65,6 +72,7 @@ pub static MODULES: &[NativeModule] = &[
     thread::MODULE,
     time::MODULE,
     tokenize::MODULE,
+    types::MODULE,
     unicodedata::MODULE,
     warnings::MODULE,
     weakref::MODULE,

@@ -223,6 +223,16 @@ pub fn count_gc_release(size: usize) {
     GC_BYTES.set(GC_BYTES.get() - size as isize);
 }
 
+/// Bytes that this thread has counted and not yet added to its heap slot.
+pub fn unreported_gc_bytes() -> usize {
+    GC_BYTES.get().max(0) as usize
+}
+
+/// Forgets them: a collection is over.
+pub fn reset_gc_bytes() {
+    GC_BYTES.set(0);
+}
+
 #[cold]
 fn flush_gc_bytes(slot: *mut HeapSlot, bytes: isize) {
     GC_BYTES.set(0);
