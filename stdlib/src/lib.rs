@@ -30,6 +30,7 @@ pub mod string;
 pub mod structure;
 pub mod symtable;
 pub mod sys;
+pub mod sysconfig;
 pub mod system_call;
 pub mod thread;
 pub mod time;
@@ -69,6 +70,7 @@ pub static MODULES: &[NativeModule] = &[
     string::MODULE,
     structure::MODULE,
     symtable::MODULE,
+    sysconfig::MODULE,
     thread::MODULE,
     time::MODULE,
     tokenize::MODULE,
