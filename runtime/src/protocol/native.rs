@@ -64,6 +64,13 @@ impl LazySignature {
         self.parsed.get_or_init(|| Signature::parse(self.text))
     }
 
+    /// Whether `n` positional arguments fill all parameters, which take nothing else.
+    #[inline]
+    pub fn takes_exactly(&self, n: usize) -> bool {
+        let parsed = self.get();
+        n == parsed.params.len() && n == parsed.n_positional
+    }
+
     /// Binds a call; `name` is for messages.
     pub fn bind<'a>(&self, name: &str, args: Args<'a>, kwnames: KwNames, thread: &mut Thread) -> PyResult<Bound> {
         self.get().bind(name, args, kwnames, thread)

@@ -111,6 +111,8 @@ pub struct Thread {
     pub silent_reraise: bool,
     /// The result of the eval loop on its way out.
     pub exit_word: u64,
+    /// A stack word on its way to be released.
+    pub garbage: u64,
     /// The value of the StopIteration that ended the last iteration.
     iteration_result: Option<Owned>,
 }
@@ -306,6 +308,7 @@ pub fn register(interpreter: &'static Interpreter, is_main: bool, native_limit: 
         native_depth: 0,
         silent_reraise: false,
         exit_word: 0,
+        garbage: 0,
         iteration_result: None,
     });
     shared.requests.store(0, Ordering::Relaxed);
@@ -452,8 +455,31 @@ impl Thread {
     /// Whether native code has come close to the end of its stack.
     #[inline(always)]
     pub fn native_stack_is_low(&self) -> bool {
+        stack_pointer() < self.native_limit
+    }
+}
+
+/// About where the native stack ends now. No address of a local is taken: that would keep callers from tail calls.
+#[inline(always)]
+pub fn stack_pointer() -> usize {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
+        let here: usize;
+        // SAFETY: only reads a register.
+        unsafe { std::arch::asm!("mov {}, rsp", out(reg) here, options(nomem, nostack, preserves_flags)) };
+        here
+    }
+    #[cfg(all(target_arch = "aarch64", not(miri)))]
+    {
+        let here: usize;
+        // SAFETY: only reads a register.
+        unsafe { std::arch::asm!("mov {}, sp", out(reg) here, options(nomem, nostack, preserves_flags)) };
+        here
+    }
+    #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
+    {
         let here = 0u8;
-        (std::ptr::from_ref(&here) as usize) < self.native_limit
+        std::ptr::from_ref(&here) as usize
     }
 }
 

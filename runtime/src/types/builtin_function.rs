@@ -42,6 +42,18 @@ impl BuiltinFunction {
         self.def
     }
 
+    /// What the native gets as `self`.
+    #[inline(always)]
+    pub fn receiver(&self) -> Value {
+        self.receiver.as_ref().map_or_else(Value::none, Owned::value)
+    }
+
+    /// Whether `n` positional arguments are all that the native binds, so that they can be passed as they lie.
+    #[inline(always)]
+    pub fn takes_exactly(&self, n: usize) -> bool {
+        self.signature.takes_exactly(n)
+    }
+
     fn is_module_function(&self) -> bool {
         self.receiver.as_ref().is_none_or(|receiver| receiver.has_shape(shapes::MODULE))
     }

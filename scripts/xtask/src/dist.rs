@@ -22,6 +22,13 @@ pub fn build(name: &str, arguments: &[&str], folder: &str, profile: &str) -> Res
     Ok(Path::new(folder).join(place).join(name))
 }
 
+/// Lines of the crate's library that are RustPython's, and what stands there in CPython's or ours.
+const EDITS: &[(&str, &str, &str)] = &[
+    ("site.py", "return 'RustPython' # XXX: RUSTPYTHON; for site-packages", "return 'Python'"),
+    ("site.py", "/lib/rustpython{version[0]}", "/lib/python{version[0]}"),
+    ("sysconfig/__init__.py", "return 'RustPython'  # XXX: RUSTPYTHON; For site-packages", "return 'Python'"),
+];
+
 /// The folder that everything is laid out in.
 pub const ROOT: &str = "target/dist";
 
@@ -54,7 +61,7 @@ pub fn lay_out() -> Result<(), String> {
         std::fs::remove_file(file).map_err(|error| format!("{}: {error}", name.display()))?;
     }
     for (name, source) in &wanted {
-        copy_if_changed(source, &library.join(name)).map_err(|error| format!("{}: {error}", name.display()))?;
+        copy_if_changed(source, &library.join(name), name).map_err(|error| format!("{}: {error}", name.display()))?;
     }
     let link = root.join("lib/python3.14t");
     if link.symlink_metadata().is_err() {
@@ -81,8 +88,15 @@ fn list_tree(from: &Path, prefix: &Path, files: &mut BTreeMap<PathBuf, PathBuf>)
 }
 
 /// Copies a file unless the target has the same contents, so that compiled files stay valid.
-fn copy_if_changed(from: &Path, to: &Path) -> std::io::Result<()> {
-    let contents = std::fs::read(from)?;
+fn copy_if_changed(from: &Path, to: &Path, name: &Path) -> std::io::Result<()> {
+    let mut contents = std::fs::read(from)?;
+    for (_, old, new) in EDITS.iter().filter(|(file, _, _)| name == Path::new(file)) {
+        let text = String::from_utf8_lossy(&contents).into_owned();
+        if !text.contains(old) {
+            return Err(std::io::Error::other(format!("the line to edit is not there: {old}")));
+        }
+        contents = text.replace(old, new).into_bytes();
+    }
     if std::fs::read(to).is_ok_and(|old| old == contents) {
         return Ok(());
     }
