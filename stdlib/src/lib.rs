@@ -6,6 +6,7 @@ pub mod atexit;
 pub mod binascii;
 pub mod codecs;
 pub mod collections;
+pub mod contextvars;
 pub mod duration;
 pub mod errno;
 pub mod exception_class;
@@ -51,6 +52,7 @@ pub static MODULES: &[NativeModule] = &[
     binascii::MODULE,
     codecs::MODULE,
     collections::MODULE,
+    contextvars::MODULE,
     errno::MODULE,
     functools::MODULE,
     gc::MODULE,
