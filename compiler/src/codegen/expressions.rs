@@ -1,5 +1,6 @@
 //! Expressions: dispatch, operators, conditions, attributes, subscripts.
 
+use super::literals::folded_format;
 use super::compiler::{Compiler, Gen, resume};
 use super::instruction_sequence::Label;
 use super::location::Location;
@@ -27,7 +28,7 @@ impl<'a> Compiler<'a, '_> {
             ExprKind::BoolOp { op, values } => self.bool_operation(location, *op, values),
             ExprKind::BinOp { left, op, right } => {
                 if *op == Operator::Mod
-                    && let Some(joined) = self.folded_format(expression, left, right)
+                    && let Some(joined) = folded_format(self.arena, expression, left, right)
                 {
                     return self.expression(joined);
                 }

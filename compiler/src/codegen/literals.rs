@@ -1,5 +1,7 @@
 //! Displays (list, tuple, set, dict), unpacking into them, f-strings, t-strings, and `'…' % (…)`.
 
+use bumpalo::Bump;
+
 use super::compiler::{Compiler, Gen, STACK_USE_GUIDELINE};
 use super::location::{Location, NO_SPAN};
 use super::syntax_error;
@@ -279,55 +281,55 @@ impl<'a> Compiler<'a, '_> {
         self.op_i(location, Op::BUILD_INTERPOLATION, arg);
         Ok(())
     }
+}
 
-    /// `'%s…' % (a, …)` as an f-string, if the format uses nothing but %s, %r and %a.
-    pub(super) fn folded_format(&self, whole: ExprRef<'a>, left: ExprRef<'a>, right: ExprRef<'a>) -> Option<ExprRef<'a>> {
-        let ExprKind::Constant { value: Constant::Str(format), .. } = left.kind else { return None };
-        let ExprKind::Tuple { elts, .. } = right.kind else { return None };
-        if elts.iter().any(|elt| matches!(elt.kind, ExprKind::Starred { .. })) {
-            return None;
-        }
-        let mut values: Vec<ExprRef<'a>> = Vec::with_capacity(elts.len() * 2 + 1);
-        let mut elements = elts.iter();
-        let mut rest = format;
+/// `'%s…' % (a, …)` as an f-string, if the format uses nothing but %s, %r and %a.
+pub fn folded_format<'a>(arena: &'a Bump, whole: ExprRef<'a>, left: ExprRef<'a>, right: ExprRef<'a>) -> Option<ExprRef<'a>> {
+    let ExprKind::Constant { value: Constant::Str(format), .. } = left.kind else { return None };
+    let ExprKind::Tuple { elts, .. } = right.kind else { return None };
+    if elts.iter().any(|elt| matches!(elt.kind, ExprKind::Starred { .. })) {
+        return None;
+    }
+    let mut values: Vec<ExprRef<'a>> = Vec::with_capacity(elts.len() * 2 + 1);
+    let mut elements = elts.iter();
+    let mut rest = format;
+    loop {
+        let mut literal = Vec::new();
+        // Up to a single percent sign.
         loop {
-            let mut literal = Vec::new();
-            // Up to a single percent sign.
-            loop {
-                match rest {
-                    [b'%', b'%', tail @ ..] => {
-                        literal.push(b'%');
-                        rest = tail;
-                    }
-                    [b'%', ..] | [] => break,
-                    [byte, tail @ ..] => {
-                        literal.push(*byte);
-                        rest = tail;
-                    }
+            match rest {
+                [b'%', b'%', tail @ ..] => {
+                    literal.push(b'%');
+                    rest = tail;
+                }
+                [b'%', ..] | [] => break,
+                [byte, tail @ ..] => {
+                    literal.push(*byte);
+                    rest = tail;
                 }
             }
-            if !literal.is_empty() {
-                values.push(self.constant_string(&literal, NO_SPAN));
-            }
-            let Some((_, directive)) = rest.split_first() else { break };
-            let argument = *elements.next()?;
-            let (conversion, spec, tail) = parse_directive(directive)?;
-            rest = tail;
-            let format_spec = (!spec.is_empty()).then(|| self.constant_string(spec.as_bytes(), argument.span));
-            let kind = ExprKind::FormattedValue { value: argument, conversion: i32::from(conversion), format_spec };
-            values.push(self.arena.alloc(Expr { kind, span: argument.span }));
         }
-        if elements.next().is_some() {
-            return None;
+        if !literal.is_empty() {
+            values.push(constant_string(arena, &literal, NO_SPAN));
         }
-        let values = self.arena.alloc_slice_copy(&values);
-        Some(self.arena.alloc(Expr { kind: ExprKind::JoinedStr { values }, span: whole.span }))
+        let Some((_, directive)) = rest.split_first() else { break };
+        let argument = *elements.next()?;
+        let (conversion, spec, tail) = parse_directive(directive)?;
+        rest = tail;
+        let format_spec = (!spec.is_empty()).then(|| constant_string(arena, spec.as_bytes(), argument.span));
+        let kind = ExprKind::FormattedValue { value: argument, conversion: i32::from(conversion), format_spec };
+        values.push(arena.alloc(Expr { kind, span: argument.span }));
     }
+    if elements.next().is_some() {
+        return None;
+    }
+    let values = arena.alloc_slice_copy(&values);
+    Some(arena.alloc(Expr { kind: ExprKind::JoinedStr { values }, span: whole.span }))
+}
 
-    fn constant_string(&self, text: &[u8], span: Span) -> ExprRef<'a> {
-        let value = Constant::Str(self.arena.alloc_slice_copy(text));
-        self.arena.alloc(Expr { kind: ExprKind::Constant { value, kind: None }, span })
-    }
+fn constant_string<'a>(arena: &'a Bump, text: &[u8], span: Span) -> ExprRef<'a> {
+    let value = Constant::Str(arena.alloc_slice_copy(text));
+    arena.alloc(Expr { kind: ExprKind::Constant { value, kind: None }, span })
 }
 
 fn conversion_number(conversion: i32) -> Option<u32> {

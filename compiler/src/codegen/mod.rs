@@ -46,6 +46,7 @@ use crate::syntax::ast::{Mod, Span};
 use crate::syntax::error::{CompileWarning, SyntaxError, SyntaxErrorKind};
 
 pub use future::FutureFeatures;
+pub use literals::folded_format;
 pub use recursion::StackGuard;
 pub(crate) use unparse::constant_repr;
 pub use unparse::unparse_expression;

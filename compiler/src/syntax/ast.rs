@@ -166,6 +166,8 @@ pub struct NodeClass {
     /// The ASDL sum it belongs to; its own name for a product.
     pub base: &'static str,
     pub fields: &'static [&'static str],
+    /// The Rust types of the fields as text: `Seq<'a, Stmt<'a>>`.
+    pub field_types: &'static [&'static str],
     pub has_attributes: bool,
 }
 
@@ -234,13 +236,13 @@ macro_rules! collect_classes {
         pub const NODE_CLASSES: &[NodeClass] = &[$($acc)*];
     };
     (@acc [$($acc:tt)*] sum $name:ident $asdl:literal $attr:ident { $($variant:ident { $($field:ident : $ty:ty),* })* } $($rest:tt)*) => {
-        collect_classes! { @acc [$($acc)* $(NodeClass { name: stringify!($variant), base: $asdl, fields: &[$(stringify!($field)),*], has_attributes: collect_classes!(@attr $attr) },)*] $($rest)* }
+        collect_classes! { @acc [$($acc)* $(NodeClass { name: stringify!($variant), base: $asdl, fields: &[$(stringify!($field)),*], field_types: &[$(stringify!($ty)),*], has_attributes: collect_classes!(@attr $attr) },)*] $($rest)* }
     };
     (@acc [$($acc:tt)*] enumeration $name:ident $asdl:literal { $($variant:ident),* } $($rest:tt)*) => {
-        collect_classes! { @acc [$($acc)* $(NodeClass { name: stringify!($variant), base: $asdl, fields: &[], has_attributes: false },)*] $($rest)* }
+        collect_classes! { @acc [$($acc)* $(NodeClass { name: stringify!($variant), base: $asdl, fields: &[], field_types: &[], has_attributes: false },)*] $($rest)* }
     };
     (@acc [$($acc:tt)*] product $name:ident $asdl:literal $attr:ident { $($field:ident : $ty:ty),* } $($rest:tt)*) => {
-        collect_classes! { @acc [$($acc)* NodeClass { name: $asdl, base: $asdl, fields: &[$(stringify!($field)),*], has_attributes: collect_classes!(@attr $attr) },] $($rest)* }
+        collect_classes! { @acc [$($acc)* NodeClass { name: $asdl, base: $asdl, fields: &[$(stringify!($field)),*], field_types: &[$(stringify!($ty)),*], has_attributes: collect_classes!(@attr $attr) },] $($rest)* }
     };
     (@attr attributes) => { true };
     (@attr plain) => { false };

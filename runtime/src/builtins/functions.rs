@@ -115,8 +115,17 @@ fn compile(_m: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     if !(-1..=2).contains(&optimize) {
         return Err(thread.raise_value_error("compile(): invalid optimize value"));
     }
+    let known = source::FUTURE_FLAGS | 0x10 | source::FLAG_DONT_IMPLY_DEDENT | source::FLAG_ONLY_AST | source::FLAG_TYPE_COMMENTS
+        | source::FLAG_ALLOW_TOP_LEVEL_AWAIT | source::FLAG_ALLOW_INCOMPLETE_INPUT | source::FLAG_OPTIMIZED_AST;
+    if flags & !known != 0 {
+        return Err(thread.raise_value_error("compile(): unrecognised flags"));
+    }
+    let dont_inherit = args.get(4).map_or(Ok(false), |value| compare::truth(value, thread))?;
+    let feature_version = args.get(6).map_or(Ok(-1), |version| convert::as_c_int(version, thread))?;
     let optimize = if optimize < 0 { thread.interpreter.config.read().optimize } else { optimize };
-    let options = SourceOptions { mode, optimize, flags, dont_inherit: true };
+    let flags = if dont_inherit { flags } else { flags | inherited_flags(thread) };
+    let feature_version = if feature_version < 0 || !only_ast { 14 } else { feature_version as u32 };
+    let options = SourceOptions { mode, optimize, flags, dont_inherit, feature_version };
     if let Some(hook) = thread.interpreter.hooks().compile_ast {
         if let Some(result) = hook(source_value, &filename, options, thread)? {
             return Ok(result);

@@ -1,8 +1,8 @@
 //! From source text to code objects: `compile`, `exec`, `eval`, modules.
 
 use bumpalo::Bump;
-use pyrt_compiler::bytecode::code::CodeData;
-use pyrt_compiler::codegen::{self, CompileOptions};
+use pyrt_compiler::codegen::{self, CompileOptions, FutureFeatures};
+use pyrt_compiler::syntax::ast::Mod;
 use pyrt_compiler::syntax::error::{CompileWarning, SyntaxError, SyntaxErrorKind};
 use pyrt_compiler::syntax::{Mode, ParseOptions};
 
@@ -18,11 +18,13 @@ pub struct SourceOptions {
     pub optimize: i32,
     pub flags: u32,
     pub dont_inherit: bool,
+    /// The minor version whose grammar applies.
+    pub feature_version: u32,
 }
 
 impl SourceOptions {
     pub fn module(thread: &Thread) -> SourceOptions {
-        SourceOptions { mode: Mode::Exec, optimize: thread.interpreter.config.read().optimize, flags: 0, dont_inherit: true }
+        SourceOptions { mode: Mode::Exec, optimize: thread.interpreter.config.read().optimize, flags: 0, dont_inherit: true, feature_version: 14 }
     }
 }
 
@@ -32,6 +34,8 @@ pub const FLAG_ONLY_AST: u32 = 0x400;
 pub const FLAG_TYPE_COMMENTS: u32 = 0x1000;
 pub const FLAG_ALLOW_TOP_LEVEL_AWAIT: u32 = 0x2000;
 pub const FLAG_ALLOW_INCOMPLETE_INPUT: u32 = 0x4000;
+/// `PyCF_OPTIMIZED_AST`, which holds `PyCF_ONLY_AST`.
+pub const FLAG_OPTIMIZED_AST: u32 = 0x8000 | FLAG_ONLY_AST;
 
 /// Bytes of native stack that compiling may use, as far as the thread's own stack allows.
 fn stack_budget(thread: &Thread) -> usize {
@@ -39,56 +43,85 @@ fn stack_budget(thread: &Thread) -> usize {
     (std::ptr::from_ref(&here) as usize).saturating_sub(thread.native_limit).min(4 << 20)
 }
 
+/// Flags of `co_flags` that `compile()` takes: the future features.
+pub const FUTURE_FLAGS: u32 = 0x1fe_0000;
+
 /// Compiles text to a code object.
 pub fn compile_text(source: &str, filename: &str, options: SourceOptions, thread: &mut Thread) -> PyResult {
-    let (result, warnings) = compile_data(source, filename, options, thread);
-    finish(result, warnings, filename, thread)
-}
-
-fn finish(result: Result<CodeData, SyntaxError>, warnings: Vec<CompileWarning>, filename: &str, thread: &mut Thread) -> PyResult {
-    for warning in warnings {
-        let category = if warning.is_syntax_warning { &exc::SYNTAX_WARNING } else { &exc::DEPRECATION_WARNING };
-        warn_explicit(category, &warning, filename, thread)?;
-    }
-    match result {
-        Ok(data) => code::from_data(data, thread),
-        Err(error) => Err(raise_syntax_error(&error, filename, thread)),
-    }
-}
-
-fn warn_explicit(category: &crate::types::builtin_types::StaticType, warning: &CompileWarning, filename: &str, thread: &mut Thread) -> PyResult<()> {
-    match thread.interpreter.hooks().warn_explicit {
-        Some(hook) => hook(category.get().value(), &warning.message, filename, i64::from(warning.line), thread),
-        None => Ok(()),
-    }
-}
-
-fn compile_data(source: &str, filename: &str, options: SourceOptions, thread: &Thread) -> (Result<CodeData, SyntaxError>, Vec<CompileWarning>) {
     let arena = Bump::new();
-    let budget = stack_budget(thread);
+    let tree = parse_tree(&arena, source, filename, options, thread)?;
+    compile_tree(&tree, filename, options, thread)
+}
+
+/// Parses text, with its warnings given.
+pub fn parse_tree<'a>(arena: &'a Bump, source: &str, filename: &str, options: SourceOptions, thread: &mut Thread) -> PyResult<Mod<'a>> {
     let parse_options = ParseOptions {
         mode: options.mode,
         type_comments: options.flags & FLAG_TYPE_COMMENTS != 0,
         dont_imply_dedent: options.flags & FLAG_DONT_IMPLY_DEDENT != 0,
         allow_incomplete_input: options.flags & FLAG_ALLOW_INCOMPLETE_INPUT != 0,
-        stack_bytes: budget,
+        feature_version: options.feature_version,
+        barry_as_flufl: options.flags & FutureFeatures::BARRY_AS_BDFL.bits() != 0,
+        stack_bytes: stack_budget(thread),
         int_max_str_digits: thread.interpreter.config.read().int_max_str_digits.max(0) as usize,
         character_by_name: Some(&character_by_name),
         ..ParseOptions::default()
     };
     let mut warnings = Vec::new();
-    let parsed = match pyrt_compiler::syntax::parse_with_warnings(&arena, source, parse_options, &mut warnings) {
-        Ok(parsed) => parsed,
-        Err(error) => return (Err(error), warnings),
-    };
+    let result = pyrt_compiler::syntax::parse_with_warnings(arena, source, parse_options, &mut warnings);
+    give_warnings(warnings, filename, thread)?;
+    result.map_err(|error| raise_syntax_error(&error, filename, thread))
+}
+
+/// Compiles a tree to a code object.
+pub fn compile_tree(tree: &Mod<'_>, filename: &str, options: SourceOptions, thread: &mut Thread) -> PyResult {
     let compile_options = CompileOptions {
         optimize: options.optimize.clamp(0, 2) as _,
+        future: FutureFeatures::from_bits_truncate(options.flags & FUTURE_FLAGS),
         allow_top_level_await: options.flags & FLAG_ALLOW_TOP_LEVEL_AWAIT != 0,
-        stack_budget: budget,
-        ..CompileOptions::default()
+        stack_budget: stack_budget(thread),
     };
-    let result = codegen::compile(&parsed, filename, compile_options, &mut warnings);
-    (result, warnings)
+    let mut warnings = Vec::new();
+    let result = codegen::compile(tree, filename, compile_options, &mut warnings);
+    give_warnings(warnings, filename, thread)?;
+    match result {
+        Ok(data) => code::from_data(data, thread),
+        Err(mut error) => {
+            if error.text.is_none() && error.line > 0 {
+                error.text = line_of_file(filename, error.line);
+            }
+            Err(raise_syntax_error(&error, filename, thread))
+        }
+    }
+}
+
+/// A line of a source file, for an error of a pass that has no source text at hand.
+fn line_of_file(filename: &str, line: u32) -> Option<String> {
+    let bytes = std::fs::read(filename).ok()?;
+    let text = pyrt_compiler::syntax::decode(&bytes, None, Some(filename)).ok()?;
+    text.split_inclusive('\n').nth(line as usize - 1).map(str::to_owned)
+}
+
+fn give_warnings(warnings: Vec<CompileWarning>, filename: &str, thread: &mut Thread) -> PyResult<()> {
+    let Some(hook) = thread.interpreter.hooks().warn_explicit else { return Ok(()) };
+    for warning in warnings {
+        let category = if warning.is_syntax_warning { &exc::SYNTAX_WARNING } else { &exc::DEPRECATION_WARNING };
+        if let Err(raised) = hook(category.get().value(), &warning.message, filename, i64::from(warning.line), thread) {
+            // A filter made it an error: then it is one with a place.
+            drop(thread.catch(raised, category)?);
+            let error = SyntaxError {
+                kind: SyntaxErrorKind::Syntax,
+                message: warning.message,
+                line: warning.line,
+                col: warning.col,
+                end_line: warning.end_line,
+                end_col: warning.end_col,
+                text: line_of_file(filename, warning.line),
+            };
+            return Err(raise_syntax_error(&error, filename, thread));
+        }
+    }
+    Ok(())
 }
 
 /// The character of `\N{name}`.

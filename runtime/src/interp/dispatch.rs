@@ -1,8 +1,11 @@
-//! The eval loop's driver: fetches units and hands each to its handler.
+//! The eval loop's driver: one function per instruction, each of which hands over to the next.
 //!
-//! Every handler has the form `fn(&mut Regs, oparg) -> Flow` and is inlined here, so that the registers stay registers:
-//! no handler lets the address of a [`Regs`] escape. Whatever is called out of line gets the thread and the frame, whose
-//! `ip` and `sp` are written first.
+//! Every instruction is written as `fn(&mut Regs, oparg) -> Flow` and is inlined into its function here, so that the
+//! registers stay machine registers: the functions pass them on as arguments. A *chained* handler calls the next one in
+//! tail position, which the optimiser turns into a jump; for that no address of its locals may escape. Handlers that need
+//! locals in memory are *returning* ones: they write the registers to the frame and go back to [`run_loop`], as do
+//! exceptions and the end of the entry frame. Whatever is called out of line gets the thread and the frame, whose `ip`
+//! and `sp` are written first.
 
 use pyrt_compiler::bytecode::instructions::Opcode;
 
@@ -24,16 +27,33 @@ pub struct Regs<'t> {
     pub ip: *const Unit,
     /// One past the top of the stack.
     pub sp: *mut u64,
+    /// A word to release when the instruction is done, 0 for none, and a second one. Releasing may call anything: at the
+    /// very end of a handler it costs the others nothing.
+    garbage: u64,
+    second_garbage: u64,
+    /// With [`Flow::Generic`]: the form of the instruction that does it.
+    generic: Opcode,
 }
 
 /// What a handler says about how to go on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
     Next,
+    /// Next, by way of the driver loop.
+    Back,
+    /// The specialised form does not fit: `Regs::generic` does the instruction. `ip` is behind its first unit again.
+    Generic,
     /// An exception has been raised: look for a handler.
     Raised,
-    /// The entry frame is done; its value is on `Regs::sp`'s word.
+    /// The entry frame is done; its value is in `Thread::exit_word`.
     Exit,
+}
+
+impl<'t> Regs<'t> {
+    #[inline(always)]
+    fn new(thread: &'t mut Thread, frame: *mut Frame, ip: *const Unit, sp: *mut u64) -> Regs<'t> {
+        Regs { thread, frame, ip, sp, garbage: 0, second_garbage: 0, generic: Opcode::NOP }
+    }
 }
 
 impl Regs<'_> {
@@ -108,10 +128,65 @@ impl Regs<'_> {
         self.release(old);
     }
 
+    /// As [`Regs::replace`], releasing when the instruction is done.
+    #[inline(always)]
+    pub fn replace_last(&mut self, i: usize, value: Owned) {
+        let old = self.peek(i);
+        self.set(i, value.into_raw().bits());
+        self.release_last(old);
+    }
+
     /// Releases a word that has left its slot. `sp` is written first, for Python code may run.
     #[inline(always)]
     pub fn release(&mut self, word: u64) {
         if word & 0xF == 0 && word != 0 {
+            self.sync();
+            close(word, self.thread);
+        }
+    }
+
+    /// Releases a word when the instruction is done. Once per instruction.
+    #[inline(always)]
+    pub fn release_last(&mut self, word: u64) {
+        if !release_quickly(word) {
+            self.garbage = word;
+        }
+    }
+
+    /// As [`Regs::release_last`], for a second word.
+    #[inline(always)]
+    pub fn release_last_too(&mut self, word: u64) {
+        if !release_quickly(word) {
+            self.second_garbage = word;
+        }
+    }
+
+    /// The specialised form does not fit: the generic one does this instruction, and the site goes back to it (where it
+    /// may be specialised again, a bounded number of times).
+    #[inline(always)]
+    pub fn miss(&mut self, generic: Opcode) -> Flow {
+        // SAFETY: `Frame::ip` is the current instruction; a whole unit is stored at once.
+        unsafe {
+            let ip = (*self.frame).ip;
+            let oparg = (*ip).load(Ordering::Relaxed) >> 8;
+            (*ip).store(crate::types::code::make_unit(generic as u8, oparg), Ordering::Relaxed);
+        }
+        self.instead(generic)
+    }
+
+    /// The generic form does this instruction, at a site that stays specialised.
+    #[inline(always)]
+    pub fn instead(&mut self, generic: Opcode) -> Flow {
+        // SAFETY: the instruction's first unit.
+        self.ip = unsafe { (*self.frame).ip.add(1) };
+        self.generic = generic;
+        Flow::Generic
+    }
+
+    /// As [`Regs::release`], with what is pending left for later.
+    #[inline(always)]
+    pub fn release_now(&mut self, word: u64) {
+        if !release_quickly(word) {
             self.sync();
             close(word, self.thread);
         }
@@ -140,8 +215,8 @@ impl Regs<'_> {
                 let right = self.pop();
                 let left = self.peek(1);
                 self.set(1, value.into_raw().bits());
-                self.release(right);
-                self.release(left);
+                self.release_last(right);
+                self.release_last_too(left);
                 Flow::Next
             }
             Err(_) => Flow::Raised,
@@ -153,7 +228,7 @@ impl Regs<'_> {
     pub fn finish_unary(&mut self, result: PyResult) -> Flow {
         match result {
             Ok(value) => {
-                self.replace(1, value);
+                self.replace_last(1, value);
                 Flow::Next
             }
             Err(_) => Flow::Raised,
@@ -290,210 +365,324 @@ pub fn run_throwing(thread: &mut Thread, frame: *mut Frame) -> PyResult {
     }
 }
 
+/// The handler of one instruction: thread, frame, next unit, stack pointer, operand. What it gives back is how the chain
+/// of handlers that it began has ended.
+type Handler = unsafe fn(&mut Thread, *mut Frame, *const Unit, *mut u64, u64) -> Flow;
+
+/// Whether a handler goes on by calling the next one in tail position. The optimiser makes that call a jump; without
+/// optimisation every handler comes back to [`run_loop`]. Should one such call not become a jump, the chain is cut at
+/// backward jumps and function entries before the native stack runs out.
+const CHAINED: bool = !cfg!(debug_assertions);
+
+/// The end of a chained handler: on to the next instruction, or back to [`run_loop`].
+///
+/// # Safety
+/// The registers are those of the running frame.
+#[inline(always)]
+unsafe fn go_on(r: Regs<'_>, flow: Flow, oparg: u64) -> Flow {
+    // SAFETY: passed on. `ip` stays within the units of the frame's code: the compiler ends every path in a return or a
+    // jump.
+    unsafe {
+        if CHAINED && flow == Flow::Next {
+            if r.garbage != 0 || r.second_garbage != 0 {
+                if r.second_garbage != 0 {
+                    r.thread.garbage = r.second_garbage;
+                }
+                return collect_garbage(r.thread, r.frame, r.ip, r.sp, r.garbage);
+            }
+            let unit = (*r.ip).load(Ordering::Relaxed);
+            (*r.frame).ip = r.ip;
+            return HANDLERS[unit as u8 as usize](r.thread, r.frame, r.ip.add(1), r.sp, u64::from(unit >> 8));
+        }
+        if CHAINED && flow == Flow::Generic {
+            return HANDLERS[r.generic as usize](r.thread, r.frame, r.ip, r.sp, oparg);
+        }
+        go_back(r, flow, oparg)
+    }
+}
+
+/// The end of a handler that gives control to [`run_loop`]: the registers go into the frame.
+///
+/// # Safety
+/// As for [`go_on`].
+#[inline(always)]
+unsafe fn go_back(r: Regs<'_>, flow: Flow, oparg: u64) -> Flow {
+    // SAFETY: the running frame. After an exit it may be gone.
+    unsafe {
+        match flow {
+            Flow::Generic => return HANDLERS[r.generic as usize](r.thread, r.frame, r.ip, r.sp, oparg),
+            Flow::Next | Flow::Back => {
+                (*r.frame).sp = r.sp;
+                if r.garbage != 0 {
+                    close(r.garbage, r.thread);
+                }
+                if r.second_garbage != 0 {
+                    close(r.second_garbage, r.thread);
+                }
+                (*r.frame).ip = r.ip;
+                return Flow::Next;
+            }
+            // `ip` stays at the instruction that raised.
+            Flow::Raised => (*r.frame).sp = r.sp,
+            Flow::Exit => {}
+        }
+    }
+    flow
+}
+
+/// Releases what an instruction has left, then goes on.
+#[inline(never)]
+unsafe fn collect_garbage(thread: &mut Thread, frame: *mut Frame, ip: *const Unit, sp: *mut u64, word: u64) -> Flow {
+    let second = std::mem::take(&mut thread.garbage);
+    // SAFETY: the running frame.
+    unsafe { (*frame).sp = sp };
+    if word != 0 {
+        close(word, thread);
+    }
+    if second != 0 {
+        close(second, thread);
+    }
+    // SAFETY: the registers of the handler that left the words.
+    unsafe { go_on(Regs::new(thread, frame, ip, sp), Flow::Next, 0) }
+}
+
+/// Releases a word if that is certain to set nothing off: immediates, borrowed words, references that are not the last.
+#[inline(always)]
+fn release_quickly(word: u64) -> bool {
+    if word & 0xF != 0 || word == 0 {
+        return true;
+    }
+    // SAFETY: low bits zero: the word owns a count.
+    unsafe { crate::object::lifetime::release_unless_last(Value::from_bits(word)) }
+}
+
+macro_rules! handlers {
+    ($r:ident, $oparg:ident; chained { $($name:ident $(| $alias:ident)* => $body:expr,)* } returning { $($rname:ident $(| $ralias:ident)* => $rbody:expr,)* }) => {
+        /// One function per instruction.
+        #[allow(non_snake_case, reason = "named as the instructions")]
+        mod handler {
+            use super::*;
+            $(
+                #[inline(never)]
+                pub(super) unsafe fn $name(thread: &mut Thread, frame: *mut Frame, ip: *const Unit, sp: *mut u64, operand: u64) -> Flow {
+                    let mut registers = Regs::new(thread, frame, ip, sp);
+                    let $oparg = operand as u32;
+                    let $r = &mut registers;
+                    let _ = (&$r, $oparg);
+                    let flow = $body;
+                    // SAFETY: as given to this handler.
+                    unsafe { go_on(registers, flow, operand) }
+                }
+            )*
+            $(
+                #[inline(never)]
+                pub(super) unsafe fn $rname(thread: &mut Thread, frame: *mut Frame, ip: *const Unit, sp: *mut u64, operand: u64) -> Flow {
+                    let mut registers = Regs::new(thread, frame, ip, sp);
+                    let $oparg = operand as u32;
+                    let $r = &mut registers;
+                    let _ = (&$r, $oparg);
+                    let flow = $rbody;
+                    // SAFETY: as given to this handler.
+                    unsafe { go_back(registers, flow, operand) }
+                }
+            )*
+        }
+
+        static HANDLERS: [Handler; 256] = {
+            let mut table = [unknown as Handler; 256];
+            $(table[Opcode::$name as usize] = handler::$name; $(table[Opcode::$alias as usize] = handler::$name;)*)*
+            $(table[Opcode::$rname as usize] = handler::$rname; $(table[Opcode::$ralias as usize] = handler::$rname;)*)*
+            table
+        };
+    };
+}
+
+handlers! {
+    r, oparg;
+    chained {
+        NOP | NOT_TAKEN | RESERVED | CACHE => Flow::Next,
+        RESUME => control::resume(r, oparg),
+        LOAD_FAST => load_store::load_fast(r, oparg),
+        LOAD_FAST_BORROW => load_store::load_fast_borrow(r, oparg),
+        LOAD_FAST_CHECK => load_store::load_fast_check(r, oparg),
+        LOAD_FAST_AND_CLEAR => load_store::load_fast_and_clear(r, oparg),
+        LOAD_FAST_LOAD_FAST => load_store::load_fast_load_fast(r, oparg),
+        LOAD_FAST_BORROW_LOAD_FAST_BORROW => load_store::load_fast_borrow_load_fast_borrow(r, oparg),
+        LOAD_CONST | LOAD_CONST_IMMORTAL | LOAD_CONST_MORTAL => load_store::load_const(r, oparg),
+        LOAD_SMALL_INT => load_store::load_small_int(r, oparg),
+        STORE_FAST => load_store::store_fast(r, oparg),
+        STORE_FAST_LOAD_FAST => load_store::store_fast_load_fast(r, oparg),
+        STORE_FAST_STORE_FAST => load_store::store_fast_store_fast(r, oparg),
+        DELETE_FAST => load_store::delete_fast(r, oparg),
+        MAKE_CELL => load_store::make_cell(r, oparg),
+        COPY_FREE_VARS => load_store::copy_free_vars(r, oparg),
+        LOAD_DEREF => load_store::load_deref(r, oparg),
+        STORE_DEREF => load_store::store_deref(r, oparg),
+        DELETE_DEREF => load_store::delete_deref(r, oparg),
+        LOAD_NAME => load_store::load_name(r, oparg),
+        STORE_NAME => load_store::store_name(r, oparg),
+        LOAD_GLOBAL => load_store::load_global(r, oparg),
+        LOAD_GLOBAL_MODULE => load_store::load_global_module(r, oparg),
+        LOAD_GLOBAL_BUILTIN => load_store::load_global_builtin(r, oparg),
+        STORE_GLOBAL => load_store::store_global(r, oparg),
+        POP_TOP | POP_ITER => { let word = r.pop(); r.release_last(word); Flow::Next },
+        END_FOR => { let word = r.pop(); r.release_last(word); Flow::Next },
+        PUSH_NULL => { r.push(0); Flow::Next },
+        COPY => load_store::copy(r, oparg),
+        SWAP => load_store::swap(r, oparg),
+        BINARY_OP => arith::binary_op(r, oparg),
+        BINARY_OP_ADD_INT => arith::binary_op_add_int(r, oparg),
+        BINARY_OP_SUBTRACT_INT => arith::binary_op_subtract_int(r, oparg),
+        BINARY_OP_MULTIPLY_INT => arith::binary_op_multiply_int(r, oparg),
+        BINARY_OP_ADD_FLOAT => arith::binary_op_add_float(r, oparg),
+        BINARY_OP_SUBTRACT_FLOAT => arith::binary_op_subtract_float(r, oparg),
+        BINARY_OP_MULTIPLY_FLOAT => arith::binary_op_multiply_float(r, oparg),
+        BINARY_OP_SUBSCR_LIST_INT => subscript::binary_op_subscr_list_int(r, oparg),
+        BINARY_OP_SUBSCR_TUPLE_INT => subscript::binary_op_subscr_tuple_int(r, oparg),
+        BINARY_OP_SUBSCR_DICT => subscript::binary_op_subscr_dict(r, oparg),
+        UNARY_NEGATIVE => arith::unary_negative(r),
+        UNARY_INVERT => arith::unary_invert(r),
+        UNARY_NOT => arith::unary_not(r),
+        COMPARE_OP => arith::compare_op(r, oparg),
+        COMPARE_OP_INT => arith::compare_op_int(r, oparg),
+        COMPARE_OP_FLOAT => arith::compare_op_float(r, oparg),
+        COMPARE_OP_STR => arith::compare_op_str(r, oparg),
+        IS_OP => arith::is_op(r, oparg),
+        CONTAINS_OP => arith::contains_op(r, oparg),
+        TO_BOOL => arith::to_bool(r),
+        STORE_SUBSCR => subscript::store_subscr(r),
+        STORE_SUBSCR_LIST_INT => subscript::store_subscr_list_int(r),
+        STORE_SUBSCR_DICT => subscript::store_subscr_dict(r),
+        DELETE_SUBSCR => subscript::delete_subscr(r),
+        BINARY_SLICE => subscript::binary_slice(r),
+        STORE_SLICE => subscript::store_slice(r),
+        LOAD_ATTR => attr::load_attr(r, oparg),
+        LOAD_ATTR_INSTANCE_VALUE => attr::load_attr_instance_value(r, oparg),
+        LOAD_ATTR_METHOD_WITH_VALUES => attr::load_attr_method(r, oparg),
+        LOAD_ATTR_MODULE => attr::load_attr_module(r, oparg),
+        LOAD_ATTR_SLOT => attr::load_attr_slot(r, oparg),
+        STORE_ATTR => attr::store_attr(r, oparg),
+        STORE_ATTR_INSTANCE_VALUE => attr::store_attr_instance_value(r, oparg),
+        STORE_ATTR_SLOT => attr::store_attr_slot(r, oparg),
+        CALL => call::call(r, oparg),
+        CALL_PY_EXACT_ARGS => call::call_py_exact_args(r, oparg),
+        CALL_ALLOC_AND_ENTER_INIT => call::call_alloc_and_enter_init(r, oparg),
+        CALL_BUILTIN_O => call::call_builtin_o(r, oparg),
+        CALL_BUILTIN_FAST => call::call_builtin_fast(r, oparg),
+        CALL_METHOD_DESCRIPTOR_NOARGS => call::call_method_descriptor_noargs(r, oparg),
+        CALL_METHOD_DESCRIPTOR_O => call::call_method_descriptor_o(r, oparg),
+        CALL_METHOD_DESCRIPTOR_FAST => call::call_method_descriptor_fast(r, oparg),
+        CALL_KW => call::call_kw(r, oparg),
+        RETURN_VALUE => control::return_value(r),
+        JUMP_FORWARD => { r.jump(oparg); Flow::Next },
+        JUMP_BACKWARD => control::jump_backward(r, oparg),
+        JUMP_BACKWARD_NO_INTERRUPT => { r.jump(oparg); Flow::Next },
+        POP_JUMP_IF_TRUE => control::pop_jump_if(r, oparg, true),
+        POP_JUMP_IF_FALSE => control::pop_jump_if(r, oparg, false),
+        POP_JUMP_IF_NONE => control::pop_jump_if_none(r, oparg, true),
+        POP_JUMP_IF_NOT_NONE => control::pop_jump_if_none(r, oparg, false),
+        GET_ITER => iterate::get_iter(r),
+        FOR_ITER => iterate::for_iter(r, oparg),
+        FOR_ITER_LIST => iterate::for_iter_list(r, oparg),
+        FOR_ITER_TUPLE => iterate::for_iter_tuple(r, oparg),
+        FOR_ITER_RANGE => iterate::for_iter_range(r, oparg),
+        FOR_ITER_GEN => generator::for_iter_gen(r, oparg),
+        UNPACK_SEQUENCE => iterate::unpack_sequence(r, oparg),
+        BUILD_TUPLE => build::build_tuple(r, oparg),
+        BUILD_LIST => build::build_list(r, oparg),
+        BUILD_SLICE => build::build_slice(r, oparg),
+        LIST_APPEND => build::list_append(r, oparg),
+        SET_ADD => build::set_add(r, oparg),
+        MAP_ADD => build::map_add(r, oparg),
+        FORMAT_SIMPLE => build::format_simple(r),
+        MAKE_FUNCTION => class_body::make_function(r),
+        SET_FUNCTION_ATTRIBUTE => class_body::set_function_attribute(r, oparg),
+        PUSH_EXC_INFO => exception::push_exc_info(r),
+        POP_EXCEPT => exception::pop_except(r),
+        RETURN_GENERATOR => generator::return_generator(r),
+        YIELD_VALUE => generator::yield_value(r, oparg),
+        SEND => generator::send(r, oparg),
+        END_SEND => generator::end_send(r),
+    }
+    returning {
+        LOAD_COMMON_CONSTANT => load_store::load_common_constant(r, oparg),
+        LOAD_FROM_DICT_OR_DEREF => load_store::load_from_dict_or_deref(r, oparg),
+        LOAD_FROM_DICT_OR_GLOBALS => load_store::load_from_dict_or_globals(r, oparg),
+        DELETE_NAME => load_store::delete_name(r, oparg),
+        DELETE_GLOBAL => load_store::delete_global(r, oparg),
+        LOAD_LOCALS => load_store::load_locals(r),
+        DELETE_ATTR => attr::delete_attr(r, oparg),
+        LOAD_SUPER_ATTR => attr::load_super_attr(r, oparg),
+        LOAD_SPECIAL => attr::load_special(r, oparg),
+        CALL_FUNCTION_EX => call::call_function_ex(r),
+        CALL_INTRINSIC_1 => call::call_intrinsic_1(r, oparg),
+        CALL_INTRINSIC_2 => call::call_intrinsic_2(r, oparg),
+        INTERPRETER_EXIT => Flow::Exit,
+        EXIT_INIT_CHECK => control::exit_init_check(r),
+        UNPACK_EX => iterate::unpack_ex(r, oparg),
+        BUILD_SET => build::build_set(r, oparg),
+        BUILD_MAP => build::build_map(r, oparg),
+        BUILD_STRING => build::build_string(r, oparg),
+        BUILD_TEMPLATE => build::build_template(r),
+        BUILD_INTERPOLATION => build::build_interpolation(r, oparg),
+        LIST_EXTEND => build::list_extend(r, oparg),
+        SET_UPDATE => build::set_update(r, oparg),
+        DICT_UPDATE => build::dict_update(r, oparg),
+        DICT_MERGE => build::dict_merge(r, oparg),
+        CONVERT_VALUE => build::convert_value(r, oparg),
+        FORMAT_WITH_SPEC => build::format_with_spec(r),
+        LOAD_BUILD_CLASS => class_body::load_build_class(r),
+        SETUP_ANNOTATIONS => class_body::setup_annotations(r),
+        RAISE_VARARGS => exception::raise_varargs(r, oparg),
+        RERAISE => exception::reraise(r, oparg),
+        CHECK_EXC_MATCH => exception::check_exc_match(r),
+        CHECK_EG_MATCH => exception::check_eg_match(r),
+        WITH_EXCEPT_START => exception::with_except_start(r),
+        CLEANUP_THROW => exception::cleanup_throw(r),
+        GET_YIELD_FROM_ITER => generator::get_yield_from_iter(r),
+        GET_AWAITABLE => generator::get_awaitable(r, oparg),
+        GET_AITER => generator::get_aiter(r),
+        GET_ANEXT => generator::get_anext(r),
+        END_ASYNC_FOR => generator::end_async_for(r),
+        IMPORT_NAME => import::import_name(r, oparg),
+        IMPORT_FROM => import::import_from(r, oparg),
+        GET_LEN => pattern::get_len(r),
+        MATCH_MAPPING => pattern::match_flag(r, crate::types::type_object::TYPE_MAPPING),
+        MATCH_SEQUENCE => pattern::match_flag(r, crate::types::type_object::TYPE_SEQUENCE),
+        MATCH_KEYS => pattern::match_keys(r),
+        MATCH_CLASS => pattern::match_class(r, oparg),
+    }
+}
+
+/// An instruction that the eval loop does not know: instrumented ones, which never stand in the stream.
+unsafe fn unknown(thread: &mut Thread, frame: *mut Frame, _ip: *const Unit, sp: *mut u64, _oparg: u64) -> Flow {
+    // SAFETY: the running frame; `ip` is the current instruction.
+    let opcode = unsafe {
+        (*frame).sp = sp;
+        (*(*frame).ip).load(Ordering::Relaxed) as u8
+    };
+    let _ = thread.raise(&exc::SYSTEM_ERROR, format!("unknown opcode {opcode}"));
+    Flow::Raised
+}
+
 fn run_loop(thread: &mut Thread, frame: *mut Frame) -> PyResult {
-    let mut r = Regs { thread, frame, ip: std::ptr::null(), sp: std::ptr::null_mut() };
-    r.enter(frame);
+    thread.frame = frame;
     loop {
-        // SAFETY: `ip` stays within the units of the frame's code: the compiler ends every path in a return or a jump.
-        let unit = unsafe { (*r.ip).load(Ordering::Relaxed) };
-        // SAFETY: the running frame.
-        unsafe { (*r.frame).ip = r.ip };
-        // SAFETY: as for the load.
-        r.ip = unsafe { r.ip.add(1) };
-        let oparg = unit >> 8;
-        // SAFETY: translate.rs and the specialiser store only opcodes of the table.
-        let opcode = unsafe { std::mem::transmute::<u8, Opcode>(unit as u8) };
-        let flow = match opcode {
-            Opcode::NOP | Opcode::NOT_TAKEN | Opcode::RESERVED | Opcode::CACHE => Flow::Next,
-            Opcode::RESUME => control::resume(&mut r, oparg),
-            Opcode::LOAD_FAST => load_store::load_fast(&mut r, oparg),
-            Opcode::LOAD_FAST_BORROW => load_store::load_fast_borrow(&mut r, oparg),
-            Opcode::LOAD_FAST_CHECK => load_store::load_fast_check(&mut r, oparg),
-            Opcode::LOAD_FAST_AND_CLEAR => load_store::load_fast_and_clear(&mut r, oparg),
-            Opcode::LOAD_FAST_LOAD_FAST => load_store::load_fast_load_fast(&mut r, oparg),
-            Opcode::LOAD_FAST_BORROW_LOAD_FAST_BORROW => load_store::load_fast_borrow_load_fast_borrow(&mut r, oparg),
-            Opcode::LOAD_CONST | Opcode::LOAD_CONST_IMMORTAL | Opcode::LOAD_CONST_MORTAL => load_store::load_const(&mut r, oparg),
-            Opcode::LOAD_SMALL_INT => load_store::load_small_int(&mut r, oparg),
-            Opcode::LOAD_COMMON_CONSTANT => load_store::load_common_constant(&mut r, oparg),
-            Opcode::STORE_FAST => load_store::store_fast(&mut r, oparg),
-            Opcode::STORE_FAST_LOAD_FAST => load_store::store_fast_load_fast(&mut r, oparg),
-            Opcode::STORE_FAST_STORE_FAST => load_store::store_fast_store_fast(&mut r, oparg),
-            Opcode::DELETE_FAST => load_store::delete_fast(&mut r, oparg),
-            Opcode::MAKE_CELL => load_store::make_cell(&mut r, oparg),
-            Opcode::COPY_FREE_VARS => load_store::copy_free_vars(&mut r, oparg),
-            Opcode::LOAD_DEREF => load_store::load_deref(&mut r, oparg),
-            Opcode::STORE_DEREF => load_store::store_deref(&mut r, oparg),
-            Opcode::DELETE_DEREF => load_store::delete_deref(&mut r, oparg),
-            Opcode::LOAD_FROM_DICT_OR_DEREF => load_store::load_from_dict_or_deref(&mut r, oparg),
-            Opcode::LOAD_FROM_DICT_OR_GLOBALS => load_store::load_from_dict_or_globals(&mut r, oparg),
-            Opcode::LOAD_NAME => load_store::load_name(&mut r, oparg),
-            Opcode::STORE_NAME => load_store::store_name(&mut r, oparg),
-            Opcode::DELETE_NAME => load_store::delete_name(&mut r, oparg),
-            Opcode::LOAD_GLOBAL => load_store::load_global(&mut r, oparg),
-            Opcode::LOAD_GLOBAL_MODULE => load_store::load_global_module(&mut r, oparg),
-            Opcode::LOAD_GLOBAL_BUILTIN => load_store::load_global_builtin(&mut r, oparg),
-            Opcode::STORE_GLOBAL => load_store::store_global(&mut r, oparg),
-            Opcode::DELETE_GLOBAL => load_store::delete_global(&mut r, oparg),
-            Opcode::LOAD_LOCALS => load_store::load_locals(&mut r),
-            Opcode::POP_TOP | Opcode::POP_ITER => {
-                r.drop_top();
-                Flow::Next
-            }
-            Opcode::END_FOR => {
-                r.drop_top();
-                Flow::Next
-            }
-            Opcode::PUSH_NULL => {
-                r.push(0);
-                Flow::Next
-            }
-            Opcode::COPY => load_store::copy(&mut r, oparg),
-            Opcode::SWAP => load_store::swap(&mut r, oparg),
-
-            Opcode::BINARY_OP => arith::binary_op(&mut r, oparg),
-            Opcode::BINARY_OP_ADD_INT => arith::binary_op_add_int(&mut r, oparg),
-            Opcode::BINARY_OP_SUBTRACT_INT => arith::binary_op_subtract_int(&mut r, oparg),
-            Opcode::BINARY_OP_MULTIPLY_INT => arith::binary_op_multiply_int(&mut r, oparg),
-            Opcode::BINARY_OP_ADD_FLOAT => arith::binary_op_add_float(&mut r, oparg),
-            Opcode::BINARY_OP_SUBTRACT_FLOAT => arith::binary_op_subtract_float(&mut r, oparg),
-            Opcode::BINARY_OP_MULTIPLY_FLOAT => arith::binary_op_multiply_float(&mut r, oparg),
-            Opcode::BINARY_OP_SUBSCR_LIST_INT => subscript::binary_op_subscr_list_int(&mut r, oparg),
-            Opcode::BINARY_OP_SUBSCR_TUPLE_INT => subscript::binary_op_subscr_tuple_int(&mut r, oparg),
-            Opcode::BINARY_OP_SUBSCR_DICT => subscript::binary_op_subscr_dict(&mut r, oparg),
-            Opcode::UNARY_NEGATIVE => arith::unary_negative(&mut r),
-            Opcode::UNARY_INVERT => arith::unary_invert(&mut r),
-            Opcode::UNARY_NOT => arith::unary_not(&mut r),
-            Opcode::COMPARE_OP => arith::compare_op(&mut r, oparg),
-            Opcode::COMPARE_OP_INT => arith::compare_op_int(&mut r, oparg),
-            Opcode::COMPARE_OP_FLOAT => arith::compare_op_float(&mut r, oparg),
-            Opcode::COMPARE_OP_STR => arith::compare_op_str(&mut r, oparg),
-            Opcode::IS_OP => arith::is_op(&mut r, oparg),
-            Opcode::CONTAINS_OP => arith::contains_op(&mut r, oparg),
-            Opcode::TO_BOOL => arith::to_bool(&mut r),
-
-            Opcode::STORE_SUBSCR => subscript::store_subscr(&mut r),
-            Opcode::STORE_SUBSCR_LIST_INT => subscript::store_subscr_list_int(&mut r),
-            Opcode::STORE_SUBSCR_DICT => subscript::store_subscr_dict(&mut r),
-            Opcode::DELETE_SUBSCR => subscript::delete_subscr(&mut r),
-            Opcode::BINARY_SLICE => subscript::binary_slice(&mut r),
-            Opcode::STORE_SLICE => subscript::store_slice(&mut r),
-
-            Opcode::LOAD_ATTR => attr::load_attr(&mut r, oparg),
-            Opcode::LOAD_ATTR_INSTANCE_VALUE => attr::load_attr_instance_value(&mut r, oparg),
-            Opcode::LOAD_ATTR_METHOD_WITH_VALUES => attr::load_attr_method(&mut r, oparg),
-            Opcode::LOAD_ATTR_MODULE => attr::load_attr_module(&mut r, oparg),
-            Opcode::LOAD_ATTR_SLOT => attr::load_attr_slot(&mut r, oparg),
-            Opcode::STORE_ATTR => attr::store_attr(&mut r, oparg),
-            Opcode::STORE_ATTR_INSTANCE_VALUE => attr::store_attr_instance_value(&mut r, oparg),
-            Opcode::STORE_ATTR_SLOT => attr::store_attr_slot(&mut r, oparg),
-            Opcode::DELETE_ATTR => attr::delete_attr(&mut r, oparg),
-            Opcode::LOAD_SUPER_ATTR => attr::load_super_attr(&mut r, oparg),
-            Opcode::LOAD_SPECIAL => attr::load_special(&mut r, oparg),
-
-            Opcode::CALL => call::call(&mut r, oparg),
-            Opcode::CALL_PY_EXACT_ARGS => call::call_py_exact_args(&mut r, oparg),
-            Opcode::CALL_KW => call::call_kw(&mut r, oparg),
-            Opcode::CALL_FUNCTION_EX => call::call_function_ex(&mut r),
-            Opcode::CALL_INTRINSIC_1 => call::call_intrinsic_1(&mut r, oparg),
-            Opcode::CALL_INTRINSIC_2 => call::call_intrinsic_2(&mut r, oparg),
-            Opcode::RETURN_VALUE => control::return_value(&mut r),
-            Opcode::INTERPRETER_EXIT => Flow::Exit,
-            Opcode::EXIT_INIT_CHECK => control::exit_init_check(&mut r),
-
-            Opcode::JUMP_FORWARD => {
-                r.jump(oparg);
-                Flow::Next
-            }
-            Opcode::JUMP_BACKWARD => control::jump_backward(&mut r, oparg),
-            Opcode::JUMP_BACKWARD_NO_INTERRUPT => {
-                r.jump(oparg);
-                Flow::Next
-            }
-            Opcode::POP_JUMP_IF_TRUE => control::pop_jump_if(&mut r, oparg, true),
-            Opcode::POP_JUMP_IF_FALSE => control::pop_jump_if(&mut r, oparg, false),
-            Opcode::POP_JUMP_IF_NONE => control::pop_jump_if_none(&mut r, oparg, true),
-            Opcode::POP_JUMP_IF_NOT_NONE => control::pop_jump_if_none(&mut r, oparg, false),
-
-            Opcode::GET_ITER => iterate::get_iter(&mut r),
-            Opcode::FOR_ITER => iterate::for_iter(&mut r, oparg),
-            Opcode::FOR_ITER_LIST => iterate::for_iter_list(&mut r, oparg),
-            Opcode::FOR_ITER_TUPLE => iterate::for_iter_tuple(&mut r, oparg),
-            Opcode::FOR_ITER_RANGE => iterate::for_iter_range(&mut r, oparg),
-            Opcode::FOR_ITER_GEN => generator::for_iter_gen(&mut r, oparg),
-            Opcode::UNPACK_SEQUENCE => iterate::unpack_sequence(&mut r, oparg),
-            Opcode::UNPACK_EX => iterate::unpack_ex(&mut r, oparg),
-
-            Opcode::BUILD_TUPLE => build::build_tuple(&mut r, oparg),
-            Opcode::BUILD_LIST => build::build_list(&mut r, oparg),
-            Opcode::BUILD_SET => build::build_set(&mut r, oparg),
-            Opcode::BUILD_MAP => build::build_map(&mut r, oparg),
-            Opcode::BUILD_STRING => build::build_string(&mut r, oparg),
-            Opcode::BUILD_SLICE => build::build_slice(&mut r, oparg),
-            Opcode::BUILD_TEMPLATE => build::build_template(&mut r),
-            Opcode::BUILD_INTERPOLATION => build::build_interpolation(&mut r, oparg),
-            Opcode::LIST_APPEND => build::list_append(&mut r, oparg),
-            Opcode::LIST_EXTEND => build::list_extend(&mut r, oparg),
-            Opcode::SET_ADD => build::set_add(&mut r, oparg),
-            Opcode::SET_UPDATE => build::set_update(&mut r, oparg),
-            Opcode::MAP_ADD => build::map_add(&mut r, oparg),
-            Opcode::DICT_UPDATE => build::dict_update(&mut r, oparg),
-            Opcode::DICT_MERGE => build::dict_merge(&mut r, oparg),
-            Opcode::CONVERT_VALUE => build::convert_value(&mut r, oparg),
-            Opcode::FORMAT_SIMPLE => build::format_simple(&mut r),
-            Opcode::FORMAT_WITH_SPEC => build::format_with_spec(&mut r),
-
-            Opcode::MAKE_FUNCTION => class_body::make_function(&mut r),
-            Opcode::SET_FUNCTION_ATTRIBUTE => class_body::set_function_attribute(&mut r, oparg),
-            Opcode::LOAD_BUILD_CLASS => class_body::load_build_class(&mut r),
-            Opcode::SETUP_ANNOTATIONS => class_body::setup_annotations(&mut r),
-
-            Opcode::RAISE_VARARGS => exception::raise_varargs(&mut r, oparg),
-            Opcode::RERAISE => exception::reraise(&mut r, oparg),
-            Opcode::PUSH_EXC_INFO => exception::push_exc_info(&mut r),
-            Opcode::POP_EXCEPT => exception::pop_except(&mut r),
-            Opcode::CHECK_EXC_MATCH => exception::check_exc_match(&mut r),
-            Opcode::CHECK_EG_MATCH => exception::check_eg_match(&mut r),
-            Opcode::WITH_EXCEPT_START => exception::with_except_start(&mut r),
-            Opcode::CLEANUP_THROW => exception::cleanup_throw(&mut r),
-
-            Opcode::RETURN_GENERATOR => generator::return_generator(&mut r),
-            Opcode::YIELD_VALUE => generator::yield_value(&mut r, oparg),
-            Opcode::SEND => generator::send(&mut r, oparg),
-            Opcode::END_SEND => generator::end_send(&mut r),
-            Opcode::GET_YIELD_FROM_ITER => generator::get_yield_from_iter(&mut r),
-            Opcode::GET_AWAITABLE => generator::get_awaitable(&mut r, oparg),
-            Opcode::GET_AITER => generator::get_aiter(&mut r),
-            Opcode::GET_ANEXT => generator::get_anext(&mut r),
-            Opcode::END_ASYNC_FOR => generator::end_async_for(&mut r),
-
-            Opcode::IMPORT_NAME => import::import_name(&mut r, oparg),
-            Opcode::IMPORT_FROM => import::import_from(&mut r, oparg),
-
-            Opcode::GET_LEN => pattern::get_len(&mut r),
-            Opcode::MATCH_MAPPING => pattern::match_flag(&mut r, crate::types::type_object::TYPE_MAPPING),
-            Opcode::MATCH_SEQUENCE => pattern::match_flag(&mut r, crate::types::type_object::TYPE_SEQUENCE),
-            Opcode::MATCH_KEYS => pattern::match_keys(&mut r),
-            Opcode::MATCH_CLASS => pattern::match_class(&mut r, oparg),
-
-            _ => {
-                r.sync();
-                let _ = r.thread.raise(&exc::SYSTEM_ERROR, format!("unknown opcode {}", unit as u8));
-                Flow::Raised
-            }
+        let frame = thread.frame;
+        // SAFETY: a frame that can be entered has `ip` and `sp` written; see `go_on`.
+        let flow = unsafe {
+            let (ip, sp) = ((*frame).ip, (*frame).sp);
+            let unit = (*ip).load(Ordering::Relaxed);
+            HANDLERS[unit as u8 as usize](thread, frame, ip.add(1), sp, u64::from(unit >> 8))
         };
         match flow {
-            Flow::Next => {}
-            Flow::Raised => {
-                r.sync();
-                match unwind::unwind(r.thread, r.frame) {
-                    Some(frame) => r.enter(frame),
-                    None => return Err(crate::object::value::Raised::stored()),
-                }
-            }
-            Flow::Exit => {
-                // SAFETY: the handler left an owned word there.
-                return Ok(unsafe { Owned::from_raw(Value::from_bits(*r.sp)) });
-            }
+            Flow::Next | Flow::Back | Flow::Generic => {}
+            Flow::Raised => match unwind::unwind(thread, thread.frame) {
+                Some(frame) => thread.frame = frame,
+                None => return Err(crate::object::value::Raised::stored()),
+            },
+            // SAFETY: the handler left an owned word there.
+            Flow::Exit => return Ok(unsafe { Owned::from_raw(Value::from_bits(thread.exit_word)) }),
         }
     }
 }

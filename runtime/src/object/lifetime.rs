@@ -133,6 +133,16 @@ pub unsafe fn release_pointer(value: Value) {
     }
 }
 
+/// Gives one reference back if that cannot be the last and sets nothing off; false: nothing has happened.
+///
+/// # Safety
+/// As for [`release_pointer`].
+#[inline(always)]
+pub unsafe fn release_unless_last(value: Value) -> bool {
+    // SAFETY: the caller's obligation.
+    refcount::release_unless_last(unsafe { &*value.header() }, thread_state::slot_id())
+}
+
 /// Frees a dead object, or puts it off.
 ///
 /// # Safety

@@ -105,6 +105,28 @@ pub fn release(object: &Header, me: u16) -> AfterRelease {
     release_shared(object)
 }
 
+/// Gives one reference back if that is a plain subtraction: not the last one, and not one of a foreign object. Otherwise
+/// nothing happens.
+#[inline(always)]
+pub fn release_unless_last(object: &Header, me: u16) -> bool {
+    if FREE_THREADED {
+        // Relaxed: see `retain`.
+        let owner = object.owner.load(Ordering::Relaxed);
+        if owner != me {
+            return owner == OWNER_IMMORTAL;
+        }
+    }
+    // Relaxed: as in `release`.
+    let refs = object.local_refs.load(Ordering::Relaxed);
+    if refs == 1 {
+        return false;
+    }
+    if refs < STICKY {
+        object.local_refs.store(refs - 1, Ordering::Relaxed);
+    }
+    true
+}
+
 /// The owner has given back its last reference.
 #[inline]
 fn release_last_local(object: &Header) -> AfterRelease {

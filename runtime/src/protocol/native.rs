@@ -64,6 +64,13 @@ impl LazySignature {
         self.parsed.get_or_init(|| Signature::parse(self.text))
     }
 
+    /// Whether `n` positional arguments fill all parameters, which take nothing else.
+    #[inline]
+    pub fn takes_exactly(&self, n: usize) -> bool {
+        let parsed = self.get();
+        n == parsed.params.len() && n == parsed.n_positional
+    }
+
     /// Binds a call; `name` is for messages.
     pub fn bind<'a>(&self, name: &str, args: Args<'a>, kwnames: KwNames, thread: &mut Thread) -> PyResult<Bound> {
         self.get().bind(name, args, kwnames, thread)
@@ -103,9 +110,10 @@ impl Signature {
         let mut keyword_only = false;
         let mut optional_group = false;
         for part in split_parameters(inner) {
-            // `sub[, start[, end]]`: what follows an opening bracket is optional.
+            // `sub[, start[, end]]`, `value, [start, [stop]]`: what follows an opening bracket is optional.
+            optional_group |= part.trim_start().starts_with('[');
             let opens = part.ends_with('[');
-            let part = part.trim_end_matches(['[', ']']).trim();
+            let part = part.trim().trim_start_matches('[').trim_end_matches(['[', ']']).trim();
             if part.is_empty() || part.starts_with('$') {
                 continue;
             }
@@ -287,7 +295,7 @@ fn split_parameters(text: &'static str) -> Vec<&'static str> {
             (Some(open), _) if ch == open => quote = None,
             (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(ch),
-            (None, '[') if text[i + 1..].starts_with(',') => {}
+            (None, '[') if text[i + 1..].starts_with(',') || text[start..i].trim().is_empty() => {}
             (None, ']') if depth == 0 => {}
             (None, '(' | '[' | '{' | '<') => depth += 1,
             (None, ')' | ']' | '}' | '>') => depth -= 1,

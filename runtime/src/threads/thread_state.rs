@@ -111,6 +111,8 @@ pub struct Thread {
     pub silent_reraise: bool,
     /// The result of the eval loop on its way out.
     pub exit_word: u64,
+    /// A stack word on its way to be released.
+    pub garbage: u64,
     /// The value of the StopIteration that ended the last iteration.
     iteration_result: Option<Owned>,
 }
@@ -225,6 +227,16 @@ pub fn count_gc_release(size: usize) {
     GC_BYTES.set(GC_BYTES.get() - size as isize);
 }
 
+/// Bytes that this thread has counted and not yet added to its heap slot.
+pub fn unreported_gc_bytes() -> usize {
+    GC_BYTES.get().max(0) as usize
+}
+
+/// Forgets them: a collection is over.
+pub fn reset_gc_bytes() {
+    GC_BYTES.set(0);
+}
+
 #[cold]
 fn flush_gc_bytes(slot: *mut HeapSlot, bytes: isize) {
     GC_BYTES.set(0);
@@ -299,6 +311,7 @@ pub fn register(interpreter: &'static Interpreter, is_main: bool, native_limit: 
         native_depth: 0,
         silent_reraise: false,
         exit_word: 0,
+        garbage: 0,
         iteration_result: None,
     });
     shared.requests.store(0, Ordering::Relaxed);
@@ -396,6 +409,24 @@ pub fn attach(thread: &mut Thread) {
         }
     }
     reclamation::attach(shared);
+    stop_if_finalizing(thread);
+}
+
+/// Once the interpreter ends, no other thread runs Python code any more: it sleeps until the process exits.
+#[inline]
+pub fn stop_if_finalizing(thread: &mut Thread) {
+    // Acquire: pairs with the store in `lifecycle::finish`.
+    if !thread.is_main && thread.interpreter.finalizing.load(Ordering::Acquire) {
+        sleep_forever(thread);
+    }
+}
+
+#[cold]
+fn sleep_forever(thread: &mut Thread) -> ! {
+    detach(thread);
+    loop {
+        std::thread::park();
+    }
 }
 
 /// The thread stops touching objects: before it blocks.
@@ -457,8 +488,31 @@ impl Thread {
     /// Whether native code has come close to the end of its stack.
     #[inline(always)]
     pub fn native_stack_is_low(&self) -> bool {
+        stack_pointer() < self.native_limit
+    }
+}
+
+/// About where the native stack ends now. No address of a local is taken: that would keep callers from tail calls.
+#[inline(always)]
+pub fn stack_pointer() -> usize {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
+        let here: usize;
+        // SAFETY: only reads a register.
+        unsafe { std::arch::asm!("mov {}, rsp", out(reg) here, options(nomem, nostack, preserves_flags)) };
+        here
+    }
+    #[cfg(all(target_arch = "aarch64", not(miri)))]
+    {
+        let here: usize;
+        // SAFETY: only reads a register.
+        unsafe { std::arch::asm!("mov {}, sp", out(reg) here, options(nomem, nostack, preserves_flags)) };
+        here
+    }
+    #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
+    {
         let here = 0u8;
-        (std::ptr::from_ref(&here) as usize) < self.native_limit
+        std::ptr::from_ref(&here) as usize
     }
 }
 

@@ -42,6 +42,18 @@ impl BuiltinFunction {
         self.def
     }
 
+    /// What the native gets as `self`.
+    #[inline(always)]
+    pub fn receiver(&self) -> Value {
+        self.receiver.as_ref().map_or_else(Value::none, Owned::value)
+    }
+
+    /// Whether `n` positional arguments are all that the native binds, so that they can be passed as they lie.
+    #[inline(always)]
+    pub fn takes_exactly(&self, n: usize) -> bool {
+        self.signature.takes_exactly(n)
+    }
+
     fn is_module_function(&self) -> bool {
         self.receiver.as_ref().is_none_or(|receiver| receiver.has_shape(shapes::MODULE))
     }
@@ -49,7 +61,7 @@ impl BuiltinFunction {
     fn display(&self) -> String {
         match &self.receiver {
             Some(receiver) if !self.is_module_function() => {
-                let owner = if is_type(**receiver) { TypeObject::of(**receiver).full_name() } else { receiver.type_object().full_name() };
+                let owner = if is_type(**receiver) { TypeObject::of(**receiver).name() } else { self.owner.map_or_else(|| receiver.type_object().name(), TypeObject::name) };
                 format!("{owner}.{}", self.def.name)
             }
             _ => match self.module.as_ref().map(|module| StrObject::of(**module).to_string_lossy()) {

@@ -356,6 +356,12 @@ fn small_iterator(range: Small) -> Owned {
 /// The next number of a range iterator: no allocation unless the number is huge.
 #[inline(always)]
 pub fn next_number(iterator: Value) -> Option<Owned> {
+    next_integer(iterator).map(Owned::int)
+}
+
+/// As [`next_number`], not yet an object.
+#[inline(always)]
+pub fn next_integer(iterator: Value) -> Option<i64> {
     let this = iterator_of(iterator);
     let mut index = this.index.load(Ordering::Relaxed);
     if index >= this.range.len {
@@ -370,7 +376,7 @@ pub fn next_number(iterator: Value) -> Option<Owned> {
     } else {
         this.index.store(index + 1, Ordering::Relaxed);
     }
-    Some(Owned::int(this.range.start.wrapping_add(this.range.step.wrapping_mul(index))))
+    Some(this.range.start.wrapping_add(this.range.step.wrapping_mul(index)))
 }
 
 fn iterator_next(this: Value, _thread: &mut Thread) -> PyResult<Option<Owned>> {

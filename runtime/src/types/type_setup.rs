@@ -90,8 +90,9 @@ fn make_skeleton_unpublished(ty: &'static StaticType) -> *mut TypeObject {
     if spec.unhashable {
         made.slots.hash.set(Some(compare::unhashable_slot));
     }
-    if let Some(base) = base_ref {
-        inherit_slots(made, base);
+    match base_ref {
+        Some(base) => inherit_slots(made, base),
+        None => made.native_new.set(made.slots.new.get()),
     }
     let mode = if made.dict_place == DictPlace::None { AttributeMode::None } else { AttributeMode::Dict };
     if ty.shape != 0 {

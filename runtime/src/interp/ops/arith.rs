@@ -5,10 +5,11 @@ use pyrt_compiler::bytecode::instructions::Opcode;
 use crate::interp::dispatch::{Flow, Regs};
 use crate::interp::frame::Frame;
 use crate::interp::inline_cache::CacheCell;
-use crate::interp::ops::load_store::{miss_slow, specialize_as};
-use crate::object::value::{Owned, Value};
+use crate::interp::ops::load_store::specialize_as;
+use crate::object::value::{Owned, PyResult, Value};
 use crate::protocol::binary::{self, BinaryOperator};
 use crate::protocol::compare::{self, CompareOp};
+use crate::threads::thread_state::Thread;
 use crate::types::string::{self, StrObject};
 
 #[inline(always)]
@@ -19,8 +20,45 @@ pub fn binary_op(r: &mut Regs<'_>, oparg: u32) -> Flow {
     if cell.should_attempt() {
         specialize_binary_slow(r.frame, oparg, left, right, cell);
     }
-    let result = binary::operate(BinaryOperator::from_oparg(oparg), left, right, r.thread);
+    if let Some(result) = operate_on_immediates(oparg, left, right) {
+        r.pop();
+        r.set(1, result.bits());
+        return Flow::Next;
+    }
+    let result = operate_slow(oparg, left, right, r.thread);
     r.finish_binary(result)
+}
+
+/// The operations on small ints and flonums that have no specialised form, where the result is of that kind too.
+#[inline(never)]
+fn operate_on_immediates(oparg: u32, left: Value, right: Value) -> Option<Value> {
+    let operator = BinaryOperator::from_oparg(oparg).plain();
+    if let (Some(a), Some(b)) = (left.as_small_int(), right.as_small_int()) {
+        let result = match operator {
+            BinaryOperator::And => a & b,
+            BinaryOperator::Or => a | b,
+            BinaryOperator::Xor => a ^ b,
+            BinaryOperator::RShift if (0..64).contains(&b) => a >> b,
+            BinaryOperator::LShift if (0..32).contains(&b) && a.unsigned_abs() < 1 << 20 => a << b,
+            BinaryOperator::FloorDivide if b > 0 => a.div_euclid(b),
+            BinaryOperator::Remainder if b > 0 => a.rem_euclid(b),
+            // Both are exact as floats, so the quotient is correctly rounded.
+            BinaryOperator::TrueDivide if b != 0 => return Value::flonum(a as f64 / b as f64),
+            _ => return None,
+        };
+        return Value::small_int(result);
+    }
+    if !left.is_flonum() && !right.is_flonum() {
+        return None;
+    }
+    let (a, b) = (immediate_number(left)?, immediate_number(right)?);
+    match operator {
+        BinaryOperator::TrueDivide if b != 0.0 => Value::flonum(a / b),
+        BinaryOperator::Add => Value::flonum(a + b),
+        BinaryOperator::Subtract => Value::flonum(a - b),
+        BinaryOperator::Multiply => Value::flonum(a * b),
+        _ => None,
+    }
 }
 
 #[cold]
@@ -36,7 +74,7 @@ fn specialize_binary_slow(frame: *mut Frame, oparg: u32, left: Value, right: Val
             BinaryOperator::Multiply => Opcode::BINARY_OP_MULTIPLY_INT,
             _ => return,
         }
-    } else if left.is_flonum() && right.is_flonum() {
+    } else if (left.is_flonum() || right.is_flonum()) && immediate_number(left).is_some() && immediate_number(right).is_some() {
         match plain {
             BinaryOperator::Add => Opcode::BINARY_OP_ADD_FLOAT,
             BinaryOperator::Subtract => Opcode::BINARY_OP_SUBTRACT_FLOAT,
@@ -56,13 +94,6 @@ fn specialize_binary_slow(frame: *mut Frame, oparg: u32, left: Value, right: Val
     specialize_as(frame, opcode);
 }
 
-/// The specialised form does not fit: generic from here on, with the cell unit still ahead.
-#[inline(always)]
-pub fn generic_binary(r: &mut Regs<'_>, oparg: u32) -> Flow {
-    miss_slow(r.frame, Opcode::BINARY_OP);
-    binary_op(r, oparg)
-}
-
 macro_rules! int_op {
     ($name:ident, $compute:path) => {
         #[inline(always)]
@@ -77,9 +108,9 @@ macro_rules! int_op {
                     return Flow::Next;
                 }
                 // Overflow of the payload: a heap int, at a site that stays specialised.
-                return overflow(r, oparg);
+                return r.instead(Opcode::BINARY_OP);
             }
-            generic_binary(r, oparg)
+            r.miss(Opcode::BINARY_OP)
         }
     };
 }
@@ -89,43 +120,48 @@ int_op!(binary_op_subtract_int, Value::small_int_sub);
 int_op!(binary_op_multiply_int, Value::small_int_mul);
 
 #[inline(never)]
-fn overflow(r: &mut Regs<'_>, oparg: u32) -> Flow {
-    r.skip_cell();
-    r.sync();
-    let (left, right) = (r.value(2), r.value(1));
-    let result = binary::operate(BinaryOperator::from_oparg(oparg), left, right, r.thread);
-    r.finish_binary(result)
+fn operate_slow(oparg: u32, left: Value, right: Value, thread: &mut Thread) -> PyResult {
+    binary::operate(BinaryOperator::from_oparg(oparg), left, right, thread)
 }
 
 macro_rules! float_op {
     ($name:ident, $operator:tt) => {
         #[inline(always)]
-        pub fn $name(r: &mut Regs<'_>, oparg: u32) -> Flow {
+        pub fn $name(r: &mut Regs<'_>, _oparg: u32) -> Flow {
             // SAFETY: two operands.
             let (left, right) = unsafe { (Value::from_bits(r.peek(2)), Value::from_bits(r.peek(1))) };
-            if left.is_flonum() && right.is_flonum() {
-                let result = left.flonum_value() $operator right.flonum_value();
-                r.skip_cell();
-                r.pop();
-                let word = match Value::flonum(result) {
-                    Some(value) => value.bits(),
-                    None => crate::types::float::boxed(result).into_raw().bits(),
-                };
-                r.set(1, word);
-                return Flow::Next;
+            if left.is_flonum() || right.is_flonum() {
+                if let (Some(a), Some(b)) = (immediate_number(left), immediate_number(right)) {
+                    if let Some(result) = Value::flonum(a $operator b) {
+                        r.skip_cell();
+                        r.pop();
+                        r.set(1, result.bits());
+                        return Flow::Next;
+                    }
+                    // A float that needs a box, at a site that stays specialised.
+                    return r.instead(Opcode::BINARY_OP);
+                }
+                if is_boxed_float(left) || is_boxed_float(right) {
+                    return r.instead(Opcode::BINARY_OP);
+                }
             }
-            if is_number(left) && is_number(right) {
-                // A mixed or boxed operand at a float site: generic once, still a float site.
-                return overflow(r, oparg);
-            }
-            generic_binary(r, oparg)
+            r.miss(Opcode::BINARY_OP)
         }
     };
 }
 
+/// A small int or flonum as a float.
 #[inline(always)]
-fn is_number(value: Value) -> bool {
-    value.is_small_int() || value.is_flonum() || value.unmarked().has_shape(crate::types::builtin_types::shapes::FLOAT)
+fn immediate_number(value: Value) -> Option<f64> {
+    if value.is_flonum() {
+        return Some(value.flonum_value());
+    }
+    value.as_small_int().map(|number| number as f64)
+}
+
+#[inline(always)]
+fn is_boxed_float(value: Value) -> bool {
+    value.unmarked().has_shape(crate::types::builtin_types::shapes::FLOAT)
 }
 
 float_op!(binary_op_add_float, +);
@@ -150,7 +186,7 @@ pub fn unary_invert(r: &mut Regs<'_>) -> Flow {
 pub fn unary_not(r: &mut Regs<'_>) -> Flow {
     let value = r.value(1);
     // The compiler puts TO_BOOL before it.
-    r.replace(1, Owned::bool(!value.is_true()));
+    r.replace_last(1, Owned::bool(!value.is_true()));
     Flow::Next
 }
 
@@ -172,7 +208,7 @@ pub fn to_bool(r: &mut Regs<'_>) -> Flow {
     r.sync();
     match compare::truth(value, r.thread) {
         Ok(truth) => {
-            r.replace(1, Owned::bool(truth));
+            r.replace_last(1, Owned::bool(truth));
             Flow::Next
         }
         Err(_) => Flow::Raised,
@@ -229,8 +265,7 @@ pub fn compare_op_int(r: &mut Regs<'_>, oparg: u32) -> Flow {
         let truth = operator_of(oparg).holds(Value::small_int_cmp(left, right));
         return finish_compare(r, truth);
     }
-    miss_slow(r.frame, Opcode::COMPARE_OP);
-    compare_op(r, oparg)
+    r.miss(Opcode::COMPARE_OP)
 }
 
 #[inline(always)]
@@ -241,8 +276,7 @@ pub fn compare_op_float(r: &mut Regs<'_>, oparg: u32) -> Flow {
         let truth = operator_of(oparg).holds_float(left.flonum_value(), right.flonum_value());
         return finish_compare(r, truth);
     }
-    miss_slow(r.frame, Opcode::COMPARE_OP);
-    compare_op(r, oparg)
+    r.miss(Opcode::COMPARE_OP)
 }
 
 #[inline(always)]
@@ -255,12 +289,11 @@ pub fn compare_op_str(r: &mut Regs<'_>, oparg: u32) -> Flow {
         let right = r.pop();
         let left = r.peek(1);
         r.set(1, Value::bool(truth).bits());
-        r.release(right);
-        r.release(left);
+        r.release_last(right);
+        r.release_last_too(left);
         return Flow::Next;
     }
-    miss_slow(r.frame, Opcode::COMPARE_OP);
-    compare_op(r, oparg)
+    r.miss(Opcode::COMPARE_OP)
 }
 
 #[inline(always)]

@@ -4,9 +4,9 @@ use pyrt_compiler::bytecode::instructions::{Opcode, SpecialMethod};
 
 use crate::exceptions::exc;
 use crate::interp::dispatch::{Flow, Regs};
-use crate::interp::frame::Frame;
+use crate::interp::frame::{Frame, into_owned};
 use crate::interp::inline_cache::{self, CacheCell};
-use crate::interp::ops::load_store::{miss_slow, specialize_as};
+use crate::interp::ops::load_store::specialize_as;
 use crate::object::shape::{self, AttributeMode};
 use crate::object::value::{Slot, Value};
 use crate::protocol::attribute;
@@ -53,7 +53,7 @@ pub fn load_attr(r: &mut Regs<'_>, oparg: u32) -> Flow {
                 Flow::Next
             }
             Ok((value, false)) => {
-                r.replace(1, value);
+                r.replace_last(1, value);
                 r.push(0);
                 Flow::Next
             }
@@ -125,14 +125,6 @@ fn specialize_load_slow(frame: *mut Frame, object: Value, name: Value, is_method
 }
 
 #[inline(always)]
-fn generic_load(r: &mut Regs<'_>, oparg: u32) -> Flow {
-    miss_slow(r.frame, Opcode::LOAD_ATTR);
-    // SAFETY: back to the cell unit, which the generic form reads again.
-    r.ip = unsafe { r.ip.sub(1) };
-    load_attr(r, oparg)
-}
-
-#[inline(always)]
 pub fn load_attr_instance_value(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let word = r.cell().word();
     let object = r.value(1);
@@ -140,14 +132,14 @@ pub fn load_attr_instance_value(r: &mut Regs<'_>, oparg: u32) -> Flow {
         // SAFETY: the shape has an attribute slot there, and slots never change their name.
         let slot = unsafe { slot_at(object, inline_cache::slot_of(word)) };
         if let Some(value) = attribute::load_inline(slot, object) {
-            r.replace(1, value);
+            r.replace_last(1, value);
             if oparg & 1 != 0 {
                 r.push(0);
             }
             return Flow::Next;
         }
     }
-    generic_load(r, oparg)
+    r.miss(Opcode::LOAD_ATTR)
 }
 
 #[inline(always)]
@@ -159,14 +151,14 @@ pub fn load_attr_slot(r: &mut Regs<'_>, oparg: u32) -> Flow {
         let slot = unsafe { slot_at(object, inline_cache::slot_of(word)) };
         // SAFETY: the container's header.
         if let Some(value) = slot.load(unsafe { &*object.header() }) {
-            r.replace(1, value);
+            r.replace_last(1, value);
             if oparg & 1 != 0 {
                 r.push(0);
             }
             return Flow::Next;
         }
     }
-    generic_load(r, oparg)
+    r.miss(Opcode::LOAD_ATTR)
 }
 
 #[inline(always)]
@@ -183,7 +175,7 @@ pub fn load_attr_method(r: &mut Regs<'_>, oparg: u32) -> Flow {
             return Flow::Next;
         }
     }
-    generic_load(r, oparg)
+    r.miss(Opcode::LOAD_ATTR)
 }
 
 #[inline(always)]
@@ -193,7 +185,7 @@ pub fn load_attr_module(r: &mut Regs<'_>, oparg: u32) -> Flow {
     if object.has_shape(shapes::MODULE) {
         if let Some(dict) = crate::types::module::peek_dict(object) {
             if let Some(value) = DictObject::of(dict).get_cached((word >> 32) as u32, word as u32 as usize) {
-                r.replace(1, value);
+                r.replace_last(1, value);
                 if oparg & 1 != 0 {
                     r.push(0);
                 }
@@ -201,7 +193,7 @@ pub fn load_attr_module(r: &mut Regs<'_>, oparg: u32) -> Flow {
             }
         }
     }
-    generic_load(r, oparg)
+    r.miss(Opcode::LOAD_ATTR)
 }
 
 #[inline(always)]
@@ -256,53 +248,53 @@ fn specialize_store_slow(frame: *mut Frame, object: Value, name: Value, cell: &C
     }
 }
 
+/// The value has moved into the object: it and the object leave the stack.
 #[inline(always)]
-fn generic_store(r: &mut Regs<'_>, oparg: u32) -> Flow {
-    miss_slow(r.frame, Opcode::STORE_ATTR);
-    // SAFETY: back to the cell unit.
-    r.ip = unsafe { r.ip.sub(1) };
-    store_attr(r, oparg)
+fn finish_store(r: &mut Regs<'_>, _value: u64, old: u64) {
+    let object = r.pop();
+    r.pop();
+    r.release_last(object);
+    r.release_last_too(old);
 }
 
 #[inline(always)]
-pub fn store_attr_instance_value(r: &mut Regs<'_>, oparg: u32) -> Flow {
+pub fn store_attr_instance_value(r: &mut Regs<'_>, _oparg: u32) -> Flow {
     let word = r.cell().word();
     let object = r.value(1);
     if guard(object, word) {
         // SAFETY: as in `load_attr_instance_value`.
         let slot = unsafe { slot_at(object, inline_cache::slot_of(word)) };
         if let Some(old) = attribute::peek_inline(slot) {
-            let value = r.value(2).to_owned();
-            match slot.compare_replace(old, value) {
+            let word_of_value = r.peek(2);
+            match slot.compare_replace(old, into_owned(word_of_value)) {
                 Ok(old) => {
-                    r.drop_n(2);
-                    r.release(old.into_raw().bits());
+                    finish_store(r, word_of_value, old.into_raw().bits());
                     return Flow::Next;
                 }
-                Err(value) => r.release(value.into_raw().bits()),
+                Err(value) => {
+                    // The word stays on the stack for the generic form.
+                    r.set(2, value.into_raw().bits());
+                }
             }
         }
     }
-    generic_store(r, oparg)
+    r.miss(Opcode::STORE_ATTR)
 }
 
 #[inline(always)]
-pub fn store_attr_slot(r: &mut Regs<'_>, oparg: u32) -> Flow {
+pub fn store_attr_slot(r: &mut Regs<'_>, _oparg: u32) -> Flow {
     let word = r.cell().word();
     let object = r.value(1);
     if guard(object, word) {
         // SAFETY: the type has a member slot there.
         let slot = unsafe { slot_at(object, inline_cache::slot_of(word)) };
-        let value = r.value(2).to_owned();
+        let word_of_value = r.peek(2);
         // SAFETY: the container's header.
-        let old = slot.replace(unsafe { &*object.header() }, Some(value));
-        r.drop_n(2);
-        if let Some(old) = old {
-            r.release(old.into_raw().bits());
-        }
+        let old = slot.replace(unsafe { &*object.header() }, Some(into_owned(word_of_value)));
+        finish_store(r, word_of_value, old.map_or(0, |old| old.into_raw().bits()));
         return Flow::Next;
     }
-    generic_store(r, oparg)
+    r.miss(Opcode::STORE_ATTR)
 }
 
 #[inline(always)]

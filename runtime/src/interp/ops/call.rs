@@ -1,21 +1,28 @@
 //! Calls.
 
+use pyrt_compiler::bytecode::code::CodeFlags;
 use pyrt_compiler::bytecode::instructions::{Intrinsic1, Intrinsic2, Opcode};
 
 use crate::exceptions::exc;
 use crate::interp::call_frame::{bind, discard_frame, move_arguments, push_function_frame, take_arguments};
 use crate::interp::dispatch::{Flow, Regs};
-use crate::interp::frame::into_owned;
-use crate::interp::ops::load_store::{miss_slow, specialize_as};
+use crate::interp::frame::{FRAME_INIT, Frame, into_owned};
+use crate::interp::inline_cache::{self, CacheCell};
+use crate::interp::ops::load_store::specialize_as;
 use crate::object::value::{Owned, PyResult, Value};
 use crate::protocol::args::{Args, KwNames};
-use crate::protocol::call;
-use crate::types::builtin_types::shapes;
+use crate::protocol::native::NativeFn;
+use crate::protocol::{attribute, call};
+use crate::threads::thread_state::Thread;
+use crate::types::builtin_function::BuiltinFunction;
+use crate::types::builtin_types::{OBJECT, shapes};
+use crate::types::code::CodeObject;
+use crate::types::descriptors::MethodDescriptor;
 use crate::types::dict::DictObject;
 use crate::types::function::FunctionObject;
 use crate::types::method::MethodObject;
 use crate::types::tuple::{self, TupleObject};
-use crate::types::type_object::{TYPE_DICT_SUBCLASS, TYPE_TUPLE_SUBCLASS};
+use crate::types::type_object::{TYPE_ABSTRACT, TYPE_DICT_SUBCLASS, TYPE_DISALLOW_INSTANTIATION, TYPE_HEAP, TYPE_TUPLE_SUBCLASS, TypeObject};
 
 /// A bound method on the callable slot is taken apart: function and self.
 #[inline(always)]
@@ -36,20 +43,232 @@ pub fn call(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let n = oparg as usize;
     unpack_method(r, n);
     let callable = r.value(n + 2);
+    if cell.should_attempt() {
+        specialize_call_slow(r.frame, callable, n, r.peek(n + 1) != 0, cell, r.thread);
+    }
     if callable.has_shape(shapes::FUNCTION) {
-        let total = n + usize::from(r.peek(n + 1) != 0);
-        let function = FunctionObject::of(callable);
-        let code = function.code();
-        if code.is_simple && code.argcount as usize == total && cell.should_attempt() {
-            let version = function.take_version();
-            if version != 0 {
-                cell.publish(u64::from(version));
-                specialize_as(r.frame, Opcode::CALL_PY_EXACT_ARGS);
-            }
-        }
         return enter_function(r, n, None);
     }
     call_other(r, n, KwNames::NONE)
+}
+
+/// Picks the form of a CALL for a callable like this one.
+#[cold]
+fn specialize_call_slow(frame: *mut Frame, callable: Value, n: usize, has_self: bool, cell: &CacheCell, thread: &mut Thread) {
+    let total = n + usize::from(has_self);
+    match callable.shape() {
+        shapes::FUNCTION => {
+            let function = FunctionObject::of(callable);
+            let code = function.code();
+            let version = function.take_version();
+            if code.is_simple && code.argcount as usize == total && version != 0 {
+                cell.publish(u64::from(version));
+                specialize_as(frame, Opcode::CALL_PY_EXACT_ARGS);
+            }
+        }
+        shapes::TYPE if !has_self => specialize_class_call(frame, callable, n, cell, thread),
+        shapes::BUILTIN_FUNCTION => match BuiltinFunction::of(callable).def().func {
+            NativeFn::One(_) if total == 1 => specialize_as(frame, Opcode::CALL_BUILTIN_O),
+            NativeFn::Raw(_) => specialize_as(frame, Opcode::CALL_BUILTIN_FAST),
+            NativeFn::Bound(_) if BuiltinFunction::of(callable).takes_exactly(total) => specialize_as(frame, Opcode::CALL_BUILTIN_FAST),
+            _ => {}
+        },
+        shapes::METHOD_DESCRIPTOR if has_self => {
+            let descriptor = MethodDescriptor::of(callable);
+            match descriptor.def.func {
+                NativeFn::NoArgs(_) if n == 0 => specialize_as(frame, Opcode::CALL_METHOD_DESCRIPTOR_NOARGS),
+                NativeFn::One(_) if n == 1 => specialize_as(frame, Opcode::CALL_METHOD_DESCRIPTOR_O),
+                NativeFn::Raw(_) => specialize_as(frame, Opcode::CALL_METHOD_DESCRIPTOR_FAST),
+                NativeFn::Bound(_) if descriptor.takes_exactly(n) => specialize_as(frame, Opcode::CALL_METHOD_DESCRIPTOR_FAST),
+                _ => {}
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A class whose instances are plain objects with a Python `__init__`: the instance is made and `__init__` entered.
+fn specialize_class_call(frame: *mut Frame, callable: Value, n: usize, cell: &CacheCell, thread: &mut Thread) {
+    let ty = TypeObject::of(callable);
+    let shape = ty.root_shape();
+    let version = ty.version();
+    let is_plain = ty.slots.new.raw() == OBJECT.get().slots.new.raw()
+        && ty.has_flag(TYPE_HEAP)
+        && !ty.has_flag(TYPE_ABSTRACT | TYPE_DISALLOW_INSTANTIATION);
+    if !is_plain || version == 0 || version > 0xFFFF {
+        return;
+    }
+    let Some(init) = attribute::lookup_type(ty, crate::names::names().__init__, thread) else { return };
+    if !init.has_shape(shapes::FUNCTION) {
+        return;
+    }
+    let function = FunctionObject::of(*init);
+    let function_version = function.take_version();
+    let suspends = CodeFlags::GENERATOR | CodeFlags::COROUTINE | CodeFlags::ASYNC_GENERATOR;
+    if function.code().flags & suspends.bits() != 0 {
+        return;
+    }
+    if !function.code().is_simple || function.code().argcount as usize != n + 1 || function_version == 0 {
+        return;
+    }
+    if cell.set_object(init) {
+        cell.publish_second(u64::from(function_version));
+        cell.publish(inline_cache::pack(shape, version, 0, 0));
+        specialize_as(frame, Opcode::CALL_ALLOC_AND_ENTER_INIT);
+    }
+}
+
+#[inline(always)]
+pub fn call_alloc_and_enter_init(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let cell = r.cell();
+    let n = oparg as usize;
+    let callable = r.value(n + 2);
+    if callable.has_shape(shapes::TYPE) && r.peek(n + 1) == 0 {
+        let ty = TypeObject::of(callable);
+        let shape = ty.root_shape();
+        let word = cell.word();
+        if shape == inline_cache::shape_of(word)
+            && crate::object::shape::entry(shape).version() == inline_cache::version_of(word)
+            && !ty.has_flag(TYPE_ABSTRACT)
+        {
+            if let Some(init) = cell.object().filter(|init| u64::from(FunctionObject::of(*init).version()) == cell.second_word()) {
+                let code = FunctionObject::of(init).code();
+                r.note_return();
+                // SAFETY: the cell keeps the function alive as long as the caller's code; the instance stays on the
+                // caller's stack, where the callee's `self` borrows it, and is the result in the end.
+                unsafe {
+                    let Ok(frame) = push_function_frame(r.thread, init.frame_borrowed().bits(), code) else { return Flow::Raised };
+                    let instance = crate::types::object::new_instance(ty).into_raw();
+                    let base = r.sp.sub(n + 2);
+                    *Frame::locals_ptr(frame) = instance.frame_borrowed().bits();
+                    for i in 0..n {
+                        *Frame::locals_ptr(frame).add(i + 1) = *r.sp.sub(n - i);
+                    }
+                    (*frame).flags |= FRAME_INIT;
+                    let class = *base;
+                    *base = instance.bits();
+                    (*r.frame).sp = base.add(1);
+                    r.release_last(class);
+                    r.enter(frame);
+                }
+                return Flow::Next;
+            }
+        }
+    }
+    r.miss(Opcode::CALL)
+}
+
+/// The arguments of a call of a native, where they lie on the stack.
+#[inline(always)]
+fn stack_args<'a>(r: &Regs<'_>, n: usize) -> Args<'a> {
+    // SAFETY: the words lie on the stack during the call.
+    unsafe { Args::from_raw(r.sp.sub(n), n) }
+}
+
+#[inline(always)]
+pub fn call_builtin_o(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let n = oparg as usize;
+    let callable = r.value(n + 2);
+    let total = n + usize::from(r.peek(n + 1) != 0);
+    if callable.has_shape(shapes::BUILTIN_FUNCTION) && total == 1 && !r.thread.native_stack_is_low() {
+        let function = BuiltinFunction::of(callable);
+        if let NativeFn::One(native) = function.def().func {
+            r.skip_cell();
+            r.sync();
+            // The one argument is on top, or is the self below no arguments.
+            let argument = r.value(1);
+            let result = native(function.receiver(), argument, r.thread);
+            return finish_call(r, n, result);
+        }
+    }
+    r.miss(Opcode::CALL)
+}
+
+#[inline(always)]
+pub fn call_builtin_fast(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let n = oparg as usize;
+    let callable = r.value(n + 2);
+    let total = n + usize::from(r.peek(n + 1) != 0);
+    if callable.has_shape(shapes::BUILTIN_FUNCTION) && !r.thread.native_stack_is_low() {
+        let function = BuiltinFunction::of(callable);
+        let result = match function.def().func {
+            NativeFn::Bound(native) if function.takes_exactly(total) => {
+                r.skip_cell();
+                r.sync();
+                native(function.receiver(), stack_args(r, total), r.thread)
+            }
+            NativeFn::Raw(native) => {
+                r.skip_cell();
+                r.sync();
+                native(function.receiver(), stack_args(r, total), KwNames::NONE, r.thread)
+            }
+            _ => return r.miss(Opcode::CALL),
+        };
+        return finish_call(r, n, result);
+    }
+    r.miss(Opcode::CALL)
+}
+
+/// The method descriptor that is called with a receiver of its own type exactly.
+#[inline(always)]
+fn callable_descriptor<'a>(r: &Regs<'_>, n: usize) -> Option<(&'a MethodDescriptor, Value)> {
+    let callable = r.value(n + 2);
+    if r.peek(n + 1) == 0 || !callable.has_shape(shapes::METHOD_DESCRIPTOR) || r.thread.native_stack_is_low() {
+        return None;
+    }
+    let descriptor = MethodDescriptor::of(callable);
+    let receiver = r.value(n + 1);
+    (std::ptr::eq(receiver.type_object(), descriptor.base.owner)).then_some((descriptor, receiver))
+}
+
+#[inline(always)]
+pub fn call_method_descriptor_noargs(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let n = oparg as usize;
+    if let Some((descriptor, receiver)) = callable_descriptor(r, n) {
+        if let (NativeFn::NoArgs(native), 0) = (descriptor.def.func, n) {
+            r.skip_cell();
+            r.sync();
+            let result = native(receiver, r.thread);
+            return finish_call(r, n, result);
+        }
+    }
+    r.miss(Opcode::CALL)
+}
+
+#[inline(always)]
+pub fn call_method_descriptor_o(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let n = oparg as usize;
+    if let Some((descriptor, receiver)) = callable_descriptor(r, n) {
+        if let (NativeFn::One(native), 1) = (descriptor.def.func, n) {
+            r.skip_cell();
+            r.sync();
+            let result = native(receiver, r.value(1), r.thread);
+            return finish_call(r, n, result);
+        }
+    }
+    r.miss(Opcode::CALL)
+}
+
+#[inline(always)]
+pub fn call_method_descriptor_fast(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let n = oparg as usize;
+    if let Some((descriptor, receiver)) = callable_descriptor(r, n) {
+        let result = match descriptor.def.func {
+            NativeFn::Bound(native) if descriptor.takes_exactly(n) => {
+                r.skip_cell();
+                r.sync();
+                native(receiver, stack_args(r, n), r.thread)
+            }
+            NativeFn::Raw(native) => {
+                r.skip_cell();
+                r.sync();
+                native(receiver, stack_args(r, n), KwNames::NONE, r.thread)
+            }
+            _ => return r.miss(Opcode::CALL),
+        };
+        return finish_call(r, n, result);
+    }
+    r.miss(Opcode::CALL)
 }
 
 #[inline(always)]
@@ -79,50 +298,126 @@ pub fn call_py_exact_args(r: &mut Regs<'_>, oparg: u32) -> Flow {
             return Flow::Next;
         }
     }
-    miss_slow(r.frame, Opcode::CALL);
-    // SAFETY: back to the cell unit.
-    r.ip = unsafe { r.ip.sub(1) };
-    call(r, oparg)
+    r.miss(Opcode::CALL)
 }
 
 /// Enters a Python function whose callable, self and `n` arguments (keyword values included) are on the stack.
 #[inline(always)]
 fn enter_function(r: &mut Regs<'_>, n: usize, kwnames: Option<Owned>) -> Flow {
-    let callable = r.value(n + 2);
-    let function = FunctionObject::of(callable);
-    let code = function.code();
-    let has_self = usize::from(r.peek(n + 1) != 0);
-    let total = n + has_self;
     r.note_return();
+    let has_self = usize::from(r.peek(n + 1) != 0);
     // SAFETY: the stack holds callable, self and arguments; they leave it here.
     unsafe {
         let base = r.sp.sub(n + 2);
-        let first = r.sp.sub(total);
+        match push_bound_frame(r.thread, base, n + has_self, kwnames, r.frame) {
+            Some(frame) => {
+                r.enter(frame);
+                Flow::Next
+            }
+            None => {
+                r.sp = (*r.frame).sp;
+                Flow::Raised
+            }
+        }
+    }
+}
+
+/// A frame for the call of the function at `base`, whose `total` argument words are the last of the caller's stack. All
+/// of them have left the caller's stack afterwards.
+///
+/// # Safety
+/// `base` is a stack word of `caller`, which is the innermost frame and whose `sp` is written.
+#[inline(never)]
+unsafe fn push_bound_frame(thread: &mut Thread, base: *mut u64, total: usize, kwnames: Option<Owned>, caller: *mut Frame) -> Option<*mut Frame> {
+    // SAFETY: the caller's obligation.
+    unsafe {
+        let function = FunctionObject::of(Value::from_bits(*base).unmarked());
+        let code = function.code();
+        let first = (*caller).sp.sub(total);
         let func_word = into_owned(*base).into_raw().bits();
         *base = Value::none().bits();
-        let Ok(frame) = push_function_frame(r.thread, func_word, code) else { return Flow::Raised };
+        let frame = push_function_frame(thread, func_word, code).ok()?;
         if kwnames.is_none() && code.is_simple && code.argcount as usize == total {
             move_arguments(frame, first, total);
-            (*r.frame).sp = base;
-            r.enter(frame);
-            return Flow::Next;
+            (*caller).sp = base;
+            return Some(frame);
         }
         let n_keywords = kwnames.as_ref().map_or(0, |names| TupleObject::of(**names).len());
+        if place_quickly(function, code, frame, first, total - n_keywords, kwnames.as_ref()) {
+            (*caller).sp = base;
+            return Some(frame);
+        }
         let mut words = take_arguments(first, total);
-        (*r.frame).sp = base;
-        r.sp = base;
+        (*caller).sp = base;
         let values = words.split_off(total - n_keywords);
         let keywords = match &kwnames {
             Some(names) => TupleObject::of(**names).items().iter().map(|name| name.to_owned()).zip(values).collect(),
             None => Vec::new(),
         };
-        if bind(function, code, frame, words, keywords, r.thread).is_err() {
-            discard_frame(r.thread, frame);
-            return Flow::Raised;
+        if bind(function, code, frame, words, keywords, thread).is_err() {
+            discard_frame(thread, frame);
+            return None;
         }
-        r.enter(frame);
+        Some(frame)
     }
-    Flow::Next
+}
+
+/// Places arguments where every parameter is a plain one, names are found by identity and defaults fill the gaps.
+/// False: nothing has been moved.
+///
+/// # Safety
+/// `first` points to the positional words, then one word per name; `frame` is new and its function's.
+unsafe fn place_quickly(function: &FunctionObject, code: &CodeObject, frame: *mut Frame, first: *const u64, positional: usize, kwnames: Option<&Owned>) -> bool {
+    let argcount = code.argcount as usize;
+    let total = argcount + code.kwonlyargcount as usize;
+    if code.has_flag(CodeFlags::VARARGS | CodeFlags::VARKEYWORDS) || positional > argcount || total > 64 {
+        return false;
+    }
+    let names = kwnames.map_or(&[][..], |names| TupleObject::of(**names).items());
+    let parameters = &code.local_names()[..total];
+    let posonly = code.posonlyargcount as usize;
+    let place_of = |name: &Value| parameters.iter().skip(posonly).position(|own| own.is(*name)).map(|i| i + posonly);
+    let mut bound = if positional >= 64 { u64::MAX } else { (1u64 << positional) - 1 };
+    for name in names {
+        match place_of(name) {
+            Some(i) if bound & 1 << i == 0 => bound |= 1 << i,
+            _ => return false,
+        }
+    }
+    let defaults = function.defaults.load(&function.header);
+    let defaults = defaults.as_ref().map_or(&[][..], |defaults| TupleObject::of(**defaults).items());
+    let first_default = argcount.saturating_sub(defaults.len());
+    if (positional..first_default).any(|i| bound & 1 << i == 0) {
+        return false;
+    }
+    let kwdefaults = if total > argcount { function.kwdefaults.load(&function.header) } else { None };
+    let kwdefault = |i: usize| kwdefaults.as_ref().and_then(|defaults| DictObject::of(**defaults).get_str(parameters[i]));
+    if (argcount..total).any(|i| bound & 1 << i == 0 && kwdefault(i).is_none()) {
+        return false;
+    }
+    // SAFETY: parameters come first in the locals; the words leave the caller's stack.
+    unsafe {
+        let locals = Frame::locals_ptr(frame);
+        for i in 0..positional {
+            *locals.add(i) = *first.add(i);
+        }
+        for (i, name) in names.iter().enumerate() {
+            if let Some(place) = place_of(name) {
+                *locals.add(place) = *first.add(positional + i);
+            }
+        }
+        for i in first_default.max(positional)..argcount {
+            if bound & 1 << i == 0 {
+                *locals.add(i) = defaults[i - first_default + (defaults.len() - (argcount - first_default))].to_owned().into_raw().bits();
+            }
+        }
+        for i in argcount..total {
+            if bound & 1 << i == 0 {
+                *locals.add(i) = kwdefault(i).map_or(0, |value| value.into_raw().bits());
+            }
+        }
+    }
+    true
 }
 
 /// Calls anything else; the result replaces callable, self and arguments.
@@ -141,12 +436,15 @@ fn call_other(r: &mut Regs<'_>, n: usize, kwnames: KwNames) -> Flow {
 fn finish_call(r: &mut Regs<'_>, n: usize, result: PyResult) -> Flow {
     match result {
         Ok(value) => {
-            r.drop_n(n);
-            let receiver = r.pop();
-            if receiver != 0 {
-                r.release(receiver);
+            for _ in 0..=n {
+                let word = r.pop();
+                r.release_now(word);
             }
-            r.replace(1, value);
+            r.replace_last(1, value);
+            if crate::threads::thread_state::has_pending() {
+                r.sync();
+                crate::object::lifetime::drain_pending(r.thread);
+            }
             Flow::Next
         }
         Err(_) => Flow::Raised,

@@ -6,6 +6,7 @@ use crate::interp::dispatch::{Flow, Regs, is_entry};
 use crate::interp::frame::{FRAME_DROP_RESULT, FRAME_ENTRY, FRAME_INIT, Frame, FrameOwner, close, into_owned};
 use crate::object::value::Value;
 use crate::threads::safepoint;
+use crate::threads::thread_state::Thread;
 
 #[inline(always)]
 pub fn resume(r: &mut Regs<'_>, oparg: u32) -> Flow {
@@ -16,7 +17,7 @@ pub fn resume(r: &mut Regs<'_>, oparg: u32) -> Flow {
             return Flow::Raised;
         }
     }
-    Flow::Next
+    if r.thread.native_stack_is_low() { Flow::Back } else { Flow::Next }
 }
 
 #[inline(always)]
@@ -28,7 +29,7 @@ pub fn jump_backward(r: &mut Regs<'_>, oparg: u32) -> Flow {
         }
     }
     r.jump(oparg);
-    Flow::Next
+    if r.thread.native_stack_is_low() { Flow::Back } else { Flow::Next }
 }
 
 #[inline(always)]
@@ -51,7 +52,7 @@ pub fn pop_jump_if_none(r: &mut Regs<'_>, oparg: u32, wanted: bool) -> Flow {
     if is_none == wanted {
         r.jump(oparg);
     }
-    r.release(word);
+    r.release_last(word);
     Flow::Next
 }
 
@@ -67,17 +68,59 @@ pub fn return_value(r: &mut Regs<'_>) -> Flow {
         }
         let flags = (*frame).flags;
         let previous = (*frame).previous;
-        pop_frame(r.thread, frame);
+        if (*frame).frame_object != 0 || (*frame).locals != 0 {
+            pop_frame_slow(r.thread, frame);
+        } else {
+            let mut at = Frame::locals_ptr(frame);
+            while at < r.sp {
+                let word = at.replace(0);
+                r.release_now(word);
+                at = at.add(1);
+            }
+            let func = (*frame).func;
+            (*frame).func = 0;
+            r.thread.frame = previous;
+            r.thread.recursion_left += 1;
+            r.thread.stack.pop_to(frame.cast());
+            if flags & FRAME_ENTRY == 0 {
+                r.frame = previous;
+                r.release_last(func);
+            } else {
+                close(func, r.thread);
+            }
+        }
         if flags & FRAME_ENTRY != 0 {
             return exit_with(r, word);
         }
         r.resume_caller(previous);
         if flags & (FRAME_INIT | FRAME_DROP_RESULT) != 0 {
-            return special_return(r, word, flags);
+            // SAFETY: an owned word.
+            if flags & FRAME_INIT != 0 && !Value::from_bits(word).is_none() {
+                // The caller's `ip` is the call.
+                r.ip = (*previous).ip;
+                wrong_init_result_slow(r.thread, word);
+                return Flow::Raised;
+            }
+            r.release_last_too(word);
+            return Flow::Next;
         }
         r.push(word);
         Flow::Next
     }
+}
+
+#[inline(never)]
+fn pop_frame_slow(thread: &mut Thread, frame: *mut Frame) {
+    pop_frame(thread, frame);
+}
+
+/// `__init__` called by a class call: the instance, which lies on the caller's stack already, is the result.
+#[cold]
+fn wrong_init_result_slow(thread: &mut Thread, word: u64) {
+    // SAFETY: an owned word.
+    let name = unsafe { Value::from_bits(word) }.type_object().full_name();
+    close(word, thread);
+    let _ = thread.raise_type_error(format!("__init__() should return None, not '{name}'"));
 }
 
 /// Leaves the eval loop with an owned word.
@@ -85,11 +128,10 @@ pub fn return_value(r: &mut Regs<'_>) -> Flow {
 pub fn exit_with(r: &mut Regs<'_>, word: u64) -> Flow {
     // The word is handed over in the thread: the frame it stood on may be gone.
     r.thread.exit_word = word;
-    r.sp = &raw mut r.thread.exit_word;
     Flow::Exit
 }
 
-#[cold]
+#[inline(always)]
 fn return_from_generator(r: &mut Regs<'_>, word: u64) -> Flow {
     let frame = r.frame;
     // SAFETY: the running frame, which its generator owns.
@@ -99,23 +141,6 @@ fn return_from_generator(r: &mut Regs<'_>, word: u64) -> Flow {
         return exit_with(r, word);
     }
     super::generator::returned_inline(r, previous, word)
-}
-
-/// `__init__` called by a class call: the instance, which lies on the caller's stack already, is the result.
-#[cold]
-fn special_return(r: &mut Regs<'_>, word: u64, flags: u8) -> Flow {
-    // SAFETY: an owned word.
-    let value = unsafe { Value::from_bits(word) };
-    if flags & FRAME_INIT != 0 && !value.is_none() {
-        let name = value.type_object().full_name();
-        close(word, r.thread);
-        // SAFETY: the caller's frame; its `ip` is the call.
-        unsafe { r.ip = (*r.frame).ip };
-        let _ = r.thread.raise_type_error(format!("__init__() should return None, not '{name}'"));
-        return Flow::Raised;
-    }
-    close(word, r.thread);
-    Flow::Next
 }
 
 #[inline(always)]

@@ -86,6 +86,7 @@ pub fn for_iter_gen(r: &mut Regs<'_>, oparg: u32) -> Flow {
 }
 
 /// A generator entered by `for_iter_gen` or `send` has returned `word`: the caller goes on behind its loop or SEND.
+#[inline(always)]
 pub fn returned_inline(r: &mut Regs<'_>, previous: *mut Frame, word: u64) -> Flow {
     r.thread.frame = previous;
     r.frame = previous;
@@ -100,7 +101,7 @@ pub fn returned_inline(r: &mut Regs<'_>, previous: *mut Frame, word: u64) -> Flo
         r.jump(unit_oparg(unit));
         return Flow::Next;
     }
-    close(word, r.thread);
+    r.release_last_too(word);
     exhausted(r, unit_oparg(unit))
 }
 
@@ -164,7 +165,7 @@ pub fn end_send(r: &mut Regs<'_>) -> Flow {
     let value = r.pop();
     let receiver = r.peek(1);
     r.set(1, value);
-    r.release(receiver);
+    r.release_last(receiver);
     Flow::Next
 }
 

@@ -4,7 +4,7 @@ use pyrt_compiler::bytecode::instructions::Opcode;
 
 use crate::exceptions::exc;
 use crate::interp::dispatch::{Flow, Regs};
-use crate::interp::ops::load_store::{miss_slow, specialize_as};
+use crate::interp::ops::load_store::specialize_as;
 use crate::object::value::{Owned, PyResult, Value};
 use crate::protocol::iterate;
 use crate::threads::thread_state::Thread;
@@ -55,8 +55,8 @@ pub fn for_iter(r: &mut Regs<'_>, oparg: u32) -> Flow {
 
 #[inline(always)]
 pub fn generic_for_iter(r: &mut Regs<'_>, oparg: u32) -> Flow {
-    miss_slow(r.frame, Opcode::FOR_ITER);
-    for_iter(r, oparg)
+    let _ = oparg;
+    r.miss(Opcode::FOR_ITER)
 }
 
 #[inline(always)]
@@ -91,14 +91,22 @@ pub fn for_iter_tuple(r: &mut Regs<'_>, oparg: u32) -> Flow {
     generic_for_iter(r, oparg)
 }
 
+#[cold]
+fn big_number(number: i64) -> u64 {
+    Owned::int(number).into_raw().bits()
+}
+
 #[inline(always)]
 pub fn for_iter_range(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let iterator = r.value(1);
     if iterator.has_shape(shapes::RANGE_ITERATOR) {
         r.skip_cell();
-        return match crate::types::range::next_number(iterator) {
-            Some(value) => {
-                r.push_owned(value);
+        return match crate::types::range::next_integer(iterator) {
+            Some(number) => {
+                match Value::small_int(number) {
+                    Some(value) => r.push(value.bits()),
+                    None => r.push(big_number(number)),
+                }
                 Flow::Next
             }
             None => exhausted(r, oparg),
@@ -119,7 +127,7 @@ pub fn unpack_sequence(r: &mut Regs<'_>, oparg: u32) -> Flow {
             for item in items.iter().rev() {
                 r.push_owned(item.to_owned());
             }
-            r.release(word);
+            r.release_last(word);
             return Flow::Next;
         }
     }

@@ -120,7 +120,7 @@ pub fn store_fast(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let word = r.pop();
     let old = r.local(oparg);
     r.set_local(oparg, own_for_local(word));
-    r.release(old);
+    r.release_last(old);
     Flow::Next
 }
 
@@ -142,7 +142,10 @@ pub fn store_fast_load_fast(r: &mut Regs<'_>, oparg: u32) -> Flow {
 
 #[inline(always)]
 pub fn store_fast_store_fast(r: &mut Regs<'_>, oparg: u32) -> Flow {
-    store_fast(r, oparg >> 4);
+    let word = r.pop();
+    let old = r.local(oparg >> 4);
+    r.set_local(oparg >> 4, own_for_local(word));
+    r.release_last_too(old);
     store_fast(r, oparg & 15)
 }
 
@@ -221,7 +224,7 @@ pub fn store_deref(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let value = r.pop_owned();
     let old = cell::set(cell_of(r, oparg), Some(value));
     if let Some(old) = old {
-        r.release(old.into_raw().bits());
+        r.release_last(old.into_raw().bits());
     }
     Flow::Next
 }
@@ -451,10 +454,7 @@ pub fn load_global_module(r: &mut Regs<'_>, oparg: u32) -> Flow {
         }
         return Flow::Next;
     }
-    miss_slow(r.frame, Opcode::LOAD_GLOBAL);
-    // SAFETY: back to the cell unit, which the generic form reads again.
-    r.ip = unsafe { r.ip.sub(1) };
-    load_global(r, oparg)
+    r.miss(Opcode::LOAD_GLOBAL)
 }
 
 /// A word for the stack: borrowed if the object is deferred or immortal, counted otherwise.
@@ -491,22 +491,7 @@ pub fn load_global_builtin(r: &mut Regs<'_>, oparg: u32) -> Flow {
             return Flow::Next;
         }
     }
-    miss_slow(r.frame, Opcode::LOAD_GLOBAL);
-    // SAFETY: as in `load_global_module`.
-    r.ip = unsafe { r.ip.sub(1) };
-    load_global(r, oparg)
-}
-
-/// A specialised instruction did not fit: the site goes back to the generic form (which may try again, a bounded number
-/// of times).
-#[cold]
-pub fn miss_slow(frame: *mut Frame, generic: Opcode) {
-    // SAFETY: `ip` is the current instruction; a whole unit is stored at once.
-    unsafe {
-        let ip = (*frame).ip;
-        let oparg = (*ip).load(Ordering::Relaxed) >> 8;
-        (*ip).store(make_unit(generic as u8, oparg), Ordering::Relaxed);
-    }
+    r.miss(Opcode::LOAD_GLOBAL)
 }
 
 /// The site gets a specialised form.

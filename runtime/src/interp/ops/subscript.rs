@@ -3,8 +3,8 @@
 use pyrt_compiler::bytecode::instructions::Opcode;
 
 use crate::interp::dispatch::{Flow, Regs};
-use crate::interp::ops::arith::generic_binary;
-use crate::interp::ops::load_store::{miss_slow, specialize_as};
+use crate::interp::frame::into_owned;
+use crate::interp::ops::load_store::specialize_as;
 use crate::protocol::subscript;
 use crate::types::builtin_types::shapes;
 use crate::types::dict::DictObject;
@@ -25,11 +25,11 @@ pub fn binary_op_subscr_list_int(r: &mut Regs<'_>, oparg: u32) -> Flow {
             r.pop();
             let old = r.peek(1);
             r.set(1, item.into_raw().bits());
-            r.release(old);
+            r.release_last(old);
             return Flow::Next;
         }
     }
-    generic_binary(r, oparg)
+    r.miss(Opcode::BINARY_OP)
 }
 
 #[inline(always)]
@@ -44,11 +44,11 @@ pub fn binary_op_subscr_tuple_int(r: &mut Regs<'_>, oparg: u32) -> Flow {
             r.pop();
             let old = r.peek(1);
             r.set(1, item.into_raw().bits());
-            r.release(old);
+            r.release_last(old);
             return Flow::Next;
         }
     }
-    generic_binary(r, oparg)
+    r.miss(Opcode::BINARY_OP)
 }
 
 #[inline(always)]
@@ -68,7 +68,7 @@ pub fn binary_op_subscr_dict(r: &mut Regs<'_>, oparg: u32) -> Flow {
             Err(_) => return Flow::Raised,
         }
     }
-    generic_binary(r, oparg)
+    r.miss(Opcode::BINARY_OP)
 }
 
 #[inline(always)]
@@ -96,22 +96,23 @@ pub fn store_subscr_list_int(r: &mut Regs<'_>) -> Flow {
     if index.is_small_int() && container.has_shape(shapes::LIST) {
         let list = ListObject::of(container);
         if let Ok(i) = usize::try_from(index.small_int_payload()) {
-            let value = r.value(3).to_owned();
-            match list.set(i, value) {
+            match list.set(i, into_owned(r.peek(3))) {
                 Ok(old) => {
+                    // The value has moved into the list.
                     r.skip_cell();
                     r.pop();
-                    r.drop_top();
-                    r.drop_top();
-                    r.release(old.into_raw().bits());
+                    let list = r.pop();
+                    r.pop();
+                    r.release_last(list);
+                    r.release_last_too(old.into_raw().bits());
                     return Flow::Next;
                 }
-                Err(value) => r.release(value.into_raw().bits()),
+                // It stays on the stack for the generic form.
+                Err(value) => r.set(3, value.into_raw().bits()),
             }
         }
     }
-    miss_slow(r.frame, Opcode::STORE_SUBSCR);
-    store_subscr(r)
+    r.miss(Opcode::STORE_SUBSCR)
 }
 
 #[inline(always)]
@@ -126,8 +127,7 @@ pub fn store_subscr_dict(r: &mut Regs<'_>) -> Flow {
         r.drop_n(3);
         return Flow::Next;
     }
-    miss_slow(r.frame, Opcode::STORE_SUBSCR);
-    store_subscr(r)
+    r.miss(Opcode::STORE_SUBSCR)
 }
 
 #[inline(always)]
