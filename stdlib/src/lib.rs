@@ -46,6 +46,7 @@ pub mod unicodedata;
 pub mod version;
 pub mod warnings;
 pub mod weakref;
+pub mod zlib;
 
 use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 
@@ -91,6 +92,7 @@ pub static MODULES: &[NativeModule] = &[
     unicodedata::MODULE,
     warnings::MODULE,
     weakref::MODULE,
+    zlib::MODULE,
 ];
 
 /// Makes the native modules known to the import system.
