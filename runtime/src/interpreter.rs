@@ -1,6 +1,8 @@
 //! What belongs to one interpreter: modules, import state, configuration, hooks (PROTOCOLS M25: no mutable static holds
 //! Python state; the thread state leads here).
 
+use std::ffi::OsString;
+
 use crate::object::value::{Owned, PyResult, Slot, Value};
 use crate::sync::{AtomicBool, AtomicI32, AtomicU64, LeafMutex, LeafRwLock, Ordering};
 use crate::threads::thread_state::{self, Thread};
@@ -28,13 +30,16 @@ pub struct Config {
     pub int_max_str_digits: i32,
     pub warn_options: Vec<String>,
     pub x_options: Vec<(String, Option<String>)>,
-    pub argv: Vec<String>,
-    pub orig_argv: Vec<String>,
-    pub executable: String,
-    pub prefix: String,
-    pub base_prefix: String,
-    pub home_lib: String,
-    pub module_search_paths: Vec<String>,
+    pub argv: Vec<OsString>,
+    pub orig_argv: Vec<OsString>,
+    pub executable: OsString,
+    /// That of the installation that a virtual environment is made from.
+    pub base_executable: OsString,
+    pub prefix: OsString,
+    pub base_prefix: OsString,
+    /// The folder of the standard library.
+    pub home_lib: OsString,
+    pub module_search_paths: Vec<OsString>,
     pub pycache_prefix: Option<String>,
     pub warn_default_encoding: bool,
     pub thread_inherit_context: bool,
@@ -44,6 +49,35 @@ pub struct Config {
     pub import_time: i32,
     pub parser_debug: bool,
     pub zeal: bool,
+    pub check_hash_based_pycs: CheckHashBasedPycs,
+    /// `-X gil` and `PYTHON_GIL`.
+    pub gil: Option<bool>,
+    pub cpu_count: Option<i64>,
+    pub frozen_modules: Option<bool>,
+    pub perf: i32,
+    pub code_debug_ranges: bool,
+    /// `sys.stdin`'s and its like: `PYTHONIOENCODING`.
+    pub stdio_encoding: Option<String>,
+    pub stdio_errors: Option<String>,
+}
+
+/// `--check-hash-based-pycs` (PEP 552).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CheckHashBasedPycs {
+    #[default]
+    Default,
+    Always,
+    Never,
+}
+
+impl CheckHashBasedPycs {
+    pub fn name(self) -> &'static str {
+        match self {
+            CheckHashBasedPycs::Default => "default",
+            CheckHashBasedPycs::Always => "always",
+            CheckHashBasedPycs::Never => "never",
+        }
+    }
 }
 
 /// How a native module comes into being: `create` makes the module object's contents.
@@ -66,6 +100,8 @@ pub struct Hooks {
     /// `INTRINSIC_TYPEVAR` and its like (the classes are `_typing`'s): operand number, value.
     pub typing_intrinsic_1: Option<fn(u32, Value, &mut Thread) -> PyResult>,
     pub typing_intrinsic_2: Option<fn(u32, Value, Value, &mut Thread) -> PyResult>,
+    /// The argument of `sys.unraisablehook`, from its five fields.
+    pub unraisable_args: Option<fn(Vec<Owned>) -> Owned>,
 }
 
 pub struct Interpreter {
@@ -85,6 +121,15 @@ pub struct Interpreter {
     pub codec_search_path: Slot,
     pub codec_cache: Slot,
     pub codec_errors: Slot,
+    /// `atexit`'s functions: a list of tuples of function, arguments, keyword arguments, the last first.
+    pub exit_functions: Slot,
+    /// The lists `gc.callbacks` and `gc.garbage`.
+    pub gc_callbacks: Slot,
+    pub gc_garbage: Slot,
+    /// The dict of `_warnings` as it was made: filters and actions while `warnings` is not imported.
+    pub warnings_state: Slot,
+    /// `sys.audit` hooks (a list), empty until one is added.
+    pub audit_hooks: Slot,
     native_modules: LeafMutex<Vec<NativeModule>>,
     hooks: LeafRwLock<Hooks>,
     pub finalizing: AtomicBool,
@@ -107,6 +152,11 @@ impl Interpreter {
             codec_search_path: Slot::empty(),
             codec_cache: Slot::empty(),
             codec_errors: Slot::empty(),
+            exit_functions: Slot::empty(),
+            gc_callbacks: Slot::empty(),
+            gc_garbage: Slot::empty(),
+            warnings_state: Slot::empty(),
+            audit_hooks: Slot::empty(),
             native_modules: LeafMutex::new(Vec::new()),
             hooks: LeafRwLock::new(Hooks::default()),
             finalizing: AtomicBool::new(false),

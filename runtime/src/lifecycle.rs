@@ -75,9 +75,109 @@ pub fn run_main(code: Value, thread: &mut Thread) -> PyResult {
     call_frame::run_code(code, *namespace, *namespace, thread)
 }
 
+/// Stands for an exit code: the process ends as killed by SIGINT, so that a shell sees it.
+pub const EXIT_BY_SIGINT: i32 = 130;
+
+/// Ends the interpreter: waits for threads that are no daemons, runs the exit functions, stops all other threads, clears
+/// the modules so that finalizers run, flushes. False if standard output could not be flushed.
+pub fn finish(thread: &mut Thread) -> bool {
+    call_module_function("threading", "_shutdown", thread);
+    call_module_function("atexit", "_run_exitfuncs", thread);
+    let mut fine = flush_standard_files(thread);
+    // Release: threads that see it see all that was done before. They stop at their next safepoint or when they attach.
+    thread.interpreter.finalizing.store(true, Ordering::Release);
+    thread_state::for_each_thread(|shared| shared.request(thread_state::REQUEST_PENDING));
+    clear_modules(thread);
+    fine &= flush_standard_files(thread);
+    fine
+}
+
+/// Calls a function of a module that is loaded; what it raises is unraisable.
+fn call_module_function(module: &str, function: &str, thread: &mut Thread) {
+    let Some(module) = crate::import::loaded_module(module, thread) else { return };
+    if crate::protocol::call::call_method(*module, *crate::names::interned(function), &[], thread).is_err() {
+        crate::protocol::finalize::write_unraisable(Some("Exception ignored on threading shutdown"), Some(*module), thread);
+    }
+}
+
+/// Takes the modules apart in CPython's order: names of `sys` that hold user objects, then `sys.modules`, a collection,
+/// and the namespaces of modules that are still alive, the last first.
+fn clear_modules(thread: &mut Thread) {
+    let interpreter = thread.interpreter;
+    let Some(sys_dict) = interpreter.load(&interpreter.sys_dict) else { return };
+    let sys_dict = DictObject::of(*sys_dict);
+    if let Some(builtins) = interpreter.load(&interpreter.builtins_dict) {
+        release_name(DictObject::of(*builtins), "_", thread);
+    }
+    for name in ["path", "argv", "ps1", "ps2", "last_exc", "last_type", "last_value", "last_traceback", "path_importer_cache", "meta_path", "path_hooks"] {
+        release_name(sys_dict, name, thread);
+    }
+    for name in ["stdin", "stdout", "stderr"] {
+        if let Some(original) = sys_dict.get_by_text(&format!("__{name}__")) {
+            sys_dict.set_by_text(name, original);
+        }
+    }
+    let Some(modules) = interpreter.modules_dict() else { return };
+    let entries = DictObject::of(*modules).entries();
+    let mut remaining = Vec::new();
+    for entry in &entries {
+        let is_base = interpreter.sys_module.peek().is_some_and(|sys| sys.is(*entry.value))
+            || interpreter.builtins_module.peek().is_some_and(|builtins| builtins.is(*entry.value));
+        if module::is_module(*entry.value) && !is_base && crate::types::weakref::is_referenceable(*entry.value) {
+            let reference = crate::types::weakref::new(crate::types::builtin_types::WEAKREF.get(), *entry.value, None, thread);
+            drop(thread.take_exception());
+            remaining.extend(reference.ok());
+        }
+    }
+    drop(entries);
+    DictObject::of(*modules).clear(thread);
+    crate::memory::collector::collect(thread);
+    for reference in remaining.into_iter().rev() {
+        let Some(module) = crate::types::weakref::upgrade(*reference) else { continue };
+        if let Some(namespace) = module::dict_of(*module) {
+            clear_namespace(DictObject::of(*namespace), thread);
+        }
+    }
+    crate::memory::collector::collect(thread);
+    crate::object::lifetime::drain_pending(thread);
+}
+
+fn release_name(dict: &DictObject, name: &str, thread: &mut Thread) {
+    if dict.get_by_text(name).is_some() {
+        let name = crate::names::interned(name);
+        if let Some(old) = dict.set_str(*name, Owned::none()) {
+            crate::object::lifetime::release(old, thread);
+        }
+    }
+}
+
+/// Sets a module's names to None: first those with one leading underscore, then the rest but `__builtins__`.
+fn clear_namespace(dict: &DictObject, thread: &mut Thread) {
+    for is_private_turn in [true, false] {
+        for entry in dict.entries() {
+            if entry.value.is_none() || !crate::types::string::is_str(*entry.key) {
+                continue;
+            }
+            let name = crate::types::string::StrObject::of(*entry.key).to_string_lossy();
+            let is_private = name.starts_with('_') && !name.starts_with("__");
+            if is_private == is_private_turn && name != "__builtins__" {
+                let key = entry.key.clone();
+                drop(entry);
+                if let Some(old) = dict.set_str(*key, Owned::none()) {
+                    crate::object::lifetime::release(old, thread);
+                }
+            }
+        }
+    }
+}
+
 /// What an uncaught exception means for the exit: SystemExit gives its code, anything else is shown and gives 1.
 pub fn handle_uncaught(thread: &mut Thread) -> i32 {
     let Some(exception) = thread.take_exception() else { return 0 };
+    if exception.is_instance(exc::KEYBOARD_INTERRUPT.get()) {
+        show_exception(exception, thread);
+        return EXIT_BY_SIGINT;
+    }
     if exception.is_instance(exc::SYSTEM_EXIT.get()) {
         let object = crate::exceptions::object::ValueException::of(*exception);
         return match object.value.load(&object.base.header) {

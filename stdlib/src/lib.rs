@@ -1,16 +1,29 @@
 //! Native modules: one file or folder each, named as the module without its underscore where that is free.
 
+pub mod abc;
 pub mod ast;
+pub mod atexit;
 pub mod binascii;
 pub mod codecs;
+pub mod collections;
+pub mod duration;
 pub mod errno;
 pub mod exception_class;
+pub mod frozen;
+pub mod functools;
+pub mod gc;
+pub mod imp;
 pub mod io;
+pub mod itertools;
 pub mod locale;
+pub mod marshal;
 pub mod math;
+pub mod native_type;
 pub mod opcode;
+pub mod operator;
 pub mod posix;
 pub mod random;
+pub mod signal;
 pub mod sre;
 pub mod stat;
 pub mod string;
@@ -19,32 +32,50 @@ pub mod symtable;
 pub mod sys;
 pub mod system_call;
 pub mod thread;
+pub mod time;
 pub mod tokenize;
+pub mod types;
 pub mod unicodedata;
 pub mod version;
+pub mod warnings;
+pub mod weakref;
 
 use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 
 /// All native modules of this crate.
 pub static MODULES: &[NativeModule] = &[
+    abc::MODULE,
     ast::MODULE,
+    atexit::MODULE,
     binascii::MODULE,
     codecs::MODULE,
+    collections::MODULE,
     errno::MODULE,
+    functools::MODULE,
+    gc::MODULE,
+    imp::MODULE,
     io::MODULE,
+    itertools::MODULE,
     locale::MODULE,
+    marshal::MODULE,
     math::MODULE,
     opcode::MODULE,
+    operator::MODULE,
     posix::MODULE,
     random::MODULE,
+    signal::MODULE,
     sre::MODULE,
     stat::MODULE,
     string::MODULE,
     structure::MODULE,
     symtable::MODULE,
     thread::MODULE,
+    time::MODULE,
     tokenize::MODULE,
+    types::MODULE,
     unicodedata::MODULE,
+    warnings::MODULE,
+    weakref::MODULE,
 ];
 
 /// Makes the native modules known to the import system.

@@ -96,6 +96,29 @@ unsafe fn from_c(text: *const c_char) -> Owned {
     codecs::fs_decode(unsafe { CStr::from_ptr(text) }.to_bytes())
 }
 
+/// Makes the character set of the environment's locale that of the process, as Python does at start-up. The `C` locale
+/// gives way to a UTF-8 one (PEP 538) unless `LC_ALL` asks for it or `PYTHONCOERCECLOCALE=0` forbids that. Only the first call does something.
+pub fn adopt_environment() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: terminated strings; the result is one too, and is copied before the next call.
+        unsafe {
+            let set = libc::setlocale(libc::LC_CTYPE, c"".as_ptr());
+            let is_c = set.is_null() || matches!(std::ffi::CStr::from_ptr(set).to_bytes(), b"C" | b"POSIX");
+            let forbidden = std::env::var_os("PYTHONCOERCECLOCALE").is_some_and(|value| value == "0");
+            let is_explicit = std::env::var_os("LC_ALL").is_some_and(|value| !value.is_empty());
+            if is_c && !forbidden && !is_explicit {
+                for name in [c"C.UTF-8", c"C.utf8", c"UTF-8"] {
+                    if !libc::setlocale(libc::LC_CTYPE, name.as_ptr()).is_null() {
+                        libc::setenv(c"LC_CTYPE".as_ptr(), name.as_ptr(), 1);
+                        break;
+                    }
+                }
+            }
+        }
+    });
+}
+
 fn setlocale(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let category = convert::as_c_int(args.at(0), thread)?;
     let wanted = optional_text(args.get(1), "setlocale() argument 2", thread)?;

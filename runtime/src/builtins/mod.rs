@@ -79,13 +79,9 @@ pub fn interactive_print(value: Value, thread: &mut Thread) -> PyResult {
     }
 }
 
-/// The argument of `sys.unraisablehook`: an object with the fields of `sys.UnraisableHookArgs`.
-pub fn unraisable_args(fields: Value, thread: &mut Thread) -> PyResult {
-    let name = crate::names::interned("UnraisableHookArgs");
-    match thread.interpreter.sys_get(*name) {
-        Some(class) => crate::protocol::call::call(*class, &[fields], thread),
-        None => Err(thread.raise(&exc::RUNTIME_ERROR, "lost sys.UnraisableHookArgs")),
-    }
+/// The argument of `sys.unraisablehook`; `None` before `sys` is set up.
+pub fn unraisable_args(fields: Vec<Owned>, thread: &Thread) -> Option<Owned> {
+    thread.interpreter.hooks().unraisable_args.map(|make| make(fields))
 }
 
 /// The intrinsics that make typing objects; the classes are `_typing`'s.

@@ -1,10 +1,10 @@
 //! Import: `importlib` from the library does the work; here is what leads to it.
 
 use crate::exceptions::{ExceptionObject, exc};
-use crate::object::value::{Owned, PyResult, Value};
+use crate::object::value::{Owned, PyResult, Raised, Value};
 use crate::protocol::{attribute, call, iterate};
 use crate::threads::thread_state::Thread;
-use crate::types::builtin_types::shapes;
+use crate::types::builtin_types::{StaticType, shapes};
 use crate::types::dict::{self, DictObject};
 use crate::types::module;
 use crate::types::string::{self, StrObject};
@@ -93,11 +93,20 @@ pub fn create_native(name: &str, thread: &mut Thread) -> PyResult<Option<Owned>>
     Ok(Some(made))
 }
 
-fn raise_module_not_found(name: &str, thread: &mut Thread) -> crate::object::value::Raised {
-    let exception = crate::exceptions::make(&exc::MODULE_NOT_FOUND_ERROR, vec![Owned::str(&format!("No module named '{name}'"))]);
+fn raise_module_not_found(name: &str, thread: &mut Thread) -> Raised {
+    raise_class(&exc::MODULE_NOT_FOUND_ERROR, &format!("No module named '{name}'"), Some(name), thread)
+}
+
+/// Raises `ImportError(message, name=name)`.
+pub fn raise_import_error(message: &str, name: Option<&str>, thread: &mut Thread) -> Raised {
+    raise_class(&exc::IMPORT_ERROR, message, name, thread)
+}
+
+fn raise_class(class: &StaticType, message: &str, name: Option<&str>, thread: &mut Thread) -> Raised {
+    let exception = crate::exceptions::make(class, vec![Owned::str(message)]);
     let object = crate::exceptions::object::ImportErrorObject::of(*exception);
-    drop(object.name.replace_locked(Some(Owned::str(name))));
-    drop(object.msg.replace_locked(Some(Owned::str(&format!("No module named '{name}'")))));
+    drop(object.name.replace_locked(name.map(Owned::str)));
+    drop(object.msg.replace_locked(Some(Owned::str(message))));
     thread.raise_exception(exception)
 }
 

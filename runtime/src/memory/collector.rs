@@ -8,21 +8,28 @@ use hashbrown::HashMap;
 
 use crate::memory::heap::{self, HeapSlot};
 use crate::memory::reclamation;
+use crate::exceptions::display::write_to_stderr;
 use crate::object::header::{FLAG_DEFERRED, FLAG_FINALIZED, FLAG_FROZEN, FLAG_GC, FLAG_WEAKREFS, Header};
 use crate::object::refcount;
 use crate::object::shape;
 use crate::object::value::{Owned, Value};
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, LeafMutex, Ordering};
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, LeafMutex, Ordering};
 use crate::threads::stop_the_world;
 use crate::threads::thread_state::{self, Thread};
 
 static ENABLED: AtomicBool = AtomicBool::new(true);
 static COLLECTING: AtomicBool = AtomicBool::new(false);
-static COLLECTIONS: AtomicU64 = AtomicU64::new(0);
-static COLLECTED: AtomicU64 = AtomicU64::new(0);
-static UNCOLLECTABLE: AtomicU64 = AtomicU64::new(0);
+/// For each generation that a collection was asked for: collections, objects collected, objects found uncollectable.
+static STATISTICS: LeafMutex<[[u64; 3]; 3]> = LeafMutex::new([[0; 3]; 3]);
+/// `gc.set_debug`.
+static DEBUG: AtomicU32 = AtomicU32::new(0);
+pub const DEBUG_STATS: u32 = 1 << 0;
+pub const DEBUG_COLLECTABLE: u32 = 1 << 1;
+pub const DEBUG_UNCOLLECTABLE: u32 = 1 << 2;
+/// Garbage is put into `gc.garbage` instead of being freed.
+pub const DEBUG_SAVEALL: u32 = 1 << 5;
 /// `gc.set_threshold`: kept for the module; collections are paced by bytes.
-pub static THRESHOLDS: LeafMutex<[i64; 3]> = LeafMutex::new([2000, 10, 0]);
+pub static THRESHOLDS: LeafMutex<[i64; 3]> = LeafMutex::new([2000, 10, 10]);
 /// Bytes of followed objects at the end of the last collection.
 static LIVE_BYTES: AtomicUsize = AtomicUsize::new(0);
 
@@ -34,15 +41,31 @@ pub fn set_enabled(on: bool) {
     ENABLED.store(on, Ordering::Relaxed);
 }
 
-/// Collections so far, objects collected, objects found uncollectable.
-pub fn statistics() -> (u64, u64, u64) {
-    (COLLECTIONS.load(Ordering::Relaxed), COLLECTED.load(Ordering::Relaxed), UNCOLLECTABLE.load(Ordering::Relaxed))
+/// For each generation: collections so far, objects collected, objects found uncollectable.
+pub fn statistics() -> [[u64; 3]; 3] {
+    *STATISTICS.lock()
+}
+
+pub fn debug_flags() -> u32 {
+    DEBUG.load(Ordering::Relaxed)
+}
+
+pub fn set_debug_flags(flags: u32) {
+    DEBUG.store(flags, Ordering::Relaxed);
+}
+
+/// Bytes of followed objects that have been allocated since the last collection.
+pub fn allocated_bytes() -> usize {
+    thread_state::unreported_gc_bytes() + heap::all_slots().into_iter().map(|slot| {
+        // SAFETY: slots are never freed.
+        unsafe { (*slot).allocated.load(Ordering::Relaxed) }
+    }).sum::<usize>()
 }
 
 /// At a safepoint with a collection asked for.
 pub fn collect_if_due(thread: &mut Thread) {
     if is_enabled() && THRESHOLDS.lock()[0] != 0 {
-        collect(thread);
+        collect_generation(0, thread);
     }
 }
 
@@ -109,18 +132,61 @@ pub fn referents(value: Value) -> Vec<Owned> {
 
 /// A full collection. Gives the number of unreachable objects found.
 pub fn collect(thread: &mut Thread) -> usize {
+    collect_generation(2, thread)
+}
+
+/// A collection (always a full one) that is shown as one of the generation.
+pub fn collect_generation(generation: usize, thread: &mut Thread) -> usize {
     if COLLECTING.swap(true, Ordering::AcqRel) {
         return 0;
+    }
+    let had = thread.take_exception();
+    call_callbacks("start", generation, 0, thread);
+    let start = std::time::Instant::now();
+    if debug_flags() & DEBUG_STATS != 0 {
+        write_to_stderr(&format!("gc: collecting generation {generation}...\n"), thread);
     }
     let garbage = find_garbage(thread);
     let found = garbage.len();
     if found > 0 {
         finish(garbage, thread);
     }
-    COLLECTIONS.fetch_add(1, Ordering::Relaxed);
-    COLLECTED.fetch_add(found as u64, Ordering::Relaxed);
+    if debug_flags() & DEBUG_STATS != 0 {
+        let seconds = start.elapsed().as_secs_f64();
+        write_to_stderr(&format!("gc: done, {found} unreachable, 0 uncollectable, {seconds:.4}s elapsed\n"), thread);
+    }
+    {
+        let mut statistics = STATISTICS.lock();
+        let of_generation = &mut statistics[generation.min(2)];
+        of_generation[0] += 1;
+        of_generation[1] += found as u64;
+    }
+    call_callbacks("stop", generation, found, thread);
     COLLECTING.store(false, Ordering::Release);
+    if let Some(had) = had {
+        thread.set_exception(had);
+    }
     found
+}
+
+/// Calls what is in `gc.callbacks`.
+fn call_callbacks(phase: &str, generation: usize, found: usize, thread: &mut Thread) {
+    let interpreter = thread.interpreter;
+    let Some(callbacks) = interpreter.load(&interpreter.gc_callbacks) else { return };
+    let callbacks = crate::types::list::ListObject::of(*callbacks).to_vec();
+    if callbacks.is_empty() {
+        return;
+    }
+    let info = crate::types::dict::new();
+    for (key, number) in [("generation", generation), ("collected", found), ("uncollectable", 0)] {
+        crate::types::dict::DictObject::of(*info).set_by_text(key, Owned::usize(number));
+    }
+    let phase = Owned::str(phase);
+    for callback in callbacks {
+        if crate::protocol::call::call(*callback, &[*phase, *info], thread).is_err() {
+            crate::protocol::finalize::write_unraisable(None, Some(*callback), thread);
+        }
+    }
 }
 
 fn is_followed(value: Value) -> bool {
@@ -199,6 +265,7 @@ fn find_garbage(thread: &mut Thread) -> Vec<Owned> {
         // SAFETY: unreachable but not freed; the reference keeps it until it is cleared.
         .map(|address| unsafe { Value::from_header(address as *const Header) }.to_owned())
         .collect();
+    thread_state::reset_gc_bytes();
     for slot in heap::all_slots() {
         // SAFETY: slots are never freed; the world is stopped.
         unsafe {
@@ -272,6 +339,21 @@ fn finish(garbage: Vec<Owned>, thread: &mut Thread) {
         }
     }
     let garbage = if finalized { still_garbage(garbage, thread) } else { garbage };
+    let flags = debug_flags();
+    if flags & DEBUG_COLLECTABLE != 0 {
+        for object in &garbage {
+            let name = object.type_object().full_name();
+            write_to_stderr(&format!("gc: collectable <{name} {:#x}>\n", object.id()), thread);
+        }
+    }
+    if flags & DEBUG_SAVEALL != 0 {
+        let interpreter = thread.interpreter;
+        if let Some(list) = interpreter.load(&interpreter.gc_garbage) {
+            let list = crate::types::list::ListObject::of(*list);
+            garbage.into_iter().for_each(|object| list.push(object));
+        }
+        return;
+    }
     for object in &garbage {
         // SAFETY: held by the vector, reachable from garbage only.
         unsafe {

@@ -1,5 +1,6 @@
 //! Values, headers, counts, locks, shapes: what every object is made of.
 
+pub mod guarded;
 pub mod header;
 pub mod lifetime;
 pub mod lock;
@@ -7,6 +8,7 @@ pub mod refcount;
 pub mod shape;
 pub mod value;
 
+pub use guarded::Guarded;
 pub use header::Header;
 pub use refcount::FREE_THREADED;
 pub use value::{Owned, PyResult, Raised, Slot, Value};

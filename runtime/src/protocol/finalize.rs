@@ -24,16 +24,15 @@ pub fn write_unraisable(message: Option<&str>, object: Option<Value>, thread: &m
     let names = crate::names::names();
     let hook = thread.interpreter.sys_get(names.unraisablehook);
     let traceback = crate::exceptions::ExceptionObject::of(*exception).traceback().unwrap_or_else(Owned::none);
-    let args = crate::types::tuple::pack([
-        exception.type_object().value().to_owned(),
-        exception.clone(),
-        traceback,
-        message.map_or_else(Owned::none, Owned::str),
-        object.map_or_else(Owned::none, |object| object.to_owned()),
-    ]);
     if let Some(hook) = hook.filter(|hook| !hook.is_none()) {
-        let made = crate::builtins::unraisable_args(*args, thread);
-        if let Ok(made) = made {
+        let fields = vec![
+            exception.type_object().value().to_owned(),
+            exception.clone(),
+            traceback,
+            message.map_or_else(Owned::none, Owned::str),
+            object.map_or_else(Owned::none, |object| object.to_owned()),
+        ];
+        if let Some(made) = crate::builtins::unraisable_args(fields, thread) {
             if call::call(*hook, &[*made], thread).is_ok() {
                 return;
             }

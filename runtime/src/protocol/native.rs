@@ -110,9 +110,10 @@ impl Signature {
         let mut keyword_only = false;
         let mut optional_group = false;
         for part in split_parameters(inner) {
-            // `sub[, start[, end]]`: what follows an opening bracket is optional.
+            // `sub[, start[, end]]`, `value, [start, [stop]]`: what follows an opening bracket is optional.
+            optional_group |= part.trim_start().starts_with('[');
             let opens = part.ends_with('[');
-            let part = part.trim_end_matches(['[', ']']).trim();
+            let part = part.trim().trim_start_matches('[').trim_end_matches(['[', ']']).trim();
             if part.is_empty() || part.starts_with('$') {
                 continue;
             }
@@ -294,7 +295,7 @@ fn split_parameters(text: &'static str) -> Vec<&'static str> {
             (Some(open), _) if ch == open => quote = None,
             (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(ch),
-            (None, '[') if text[i + 1..].starts_with(',') => {}
+            (None, '[') if text[i + 1..].starts_with(',') || text[start..i].trim().is_empty() => {}
             (None, ']') if depth == 0 => {}
             (None, '(' | '[' | '{' | '<') => depth += 1,
             (None, ')' | ']' | '}' | '>') => depth -= 1,

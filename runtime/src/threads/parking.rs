@@ -1,26 +1,43 @@
 //! Parking by address: threads wait for a word to change without the word holding a queue.
 //!
-//! Our own, not `parking_lot_core`'s, because the buckets are reset in the child after `fork`, waits of the main
-//! thread can be interrupted by signals, and the code runs under loom (PROTOCOLS M18).
+//! Our own, not `parking_lot_core`'s, because the buckets are reset in the child after `fork`, and because a signal
+//! handler can wake the main thread out of a wait ([`interrupt_main`]).
+//!
+//! # Who may touch what
+//! * A waiter's word: the waker writes it while it holds the bucket's lock and the waiter is queued; so a thread that has
+//!   found itself out of the queue may forget its word. The wake-up call itself may come later: a futex call on an
+//!   address that nobody waits for (or that is gone) does nothing.
+//! * [`MAIN_WORD`]: the main thread waits on it while a signal may end the wait; the signal handler writes it too.
 
-use std::sync::atomic::Ordering as StdOrdering;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
-use crate::sync::Resettable;
+use crate::sync::{AtomicU32, Ordering, Resettable, fence};
 
 /// Number of buckets; a prime, so that aligned addresses spread.
 const N_BUCKETS: usize = 251;
 
+/// Nothing has happened yet.
+const WAITING: u32 = 0;
+/// A waker has taken the waiter off the queue.
+const WOKEN: u32 = 1;
+/// A signal has come.
+const INTERRUPTED: u32 = 2;
+
 struct Waiter {
     address: usize,
-    woken: Mutex<bool>,
-    signal: Condvar,
+    word: *const AtomicU32,
 }
 
-static BUCKETS: [Resettable<Mutex<Vec<Arc<Waiter>>>>; N_BUCKETS] = [const { Resettable::new(Mutex::new(Vec::new())) }; N_BUCKETS];
+// SAFETY: the word outlives the entry (see the module's invariants).
+unsafe impl Send for Waiter {}
 
-fn bucket(address: usize) -> MutexGuard<'static, Vec<Arc<Waiter>>> {
+static BUCKETS: [Resettable<Mutex<Vec<Waiter>>>; N_BUCKETS] = [const { Resettable::new(Mutex::new(Vec::new())) }; N_BUCKETS];
+
+/// Where the main thread waits for a lock or for a signal.
+static MAIN_WORD: AtomicU32 = AtomicU32::new(WOKEN);
+
+fn bucket(address: usize) -> MutexGuard<'static, Vec<Waiter>> {
     // A panic under a bucket lock is impossible; after a fork the child resets by `reset_after_fork`.
     BUCKETS[(address >> 1) % N_BUCKETS].lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
@@ -33,6 +50,8 @@ pub enum Parked {
     /// `validate` said no: the word had changed already.
     Invalid,
     TimedOut,
+    /// A signal has come ([`park_main`] only).
+    Interrupted,
 }
 
 /// Sleeps until [`unpark_one`] or [`unpark_all`] on `address`, if `validate` holds once the bucket is locked.
@@ -42,36 +61,50 @@ pub fn park(address: usize, validate: impl FnOnce() -> bool) {
 
 /// As [`park`], with a deadline.
 pub fn park_until(address: usize, deadline: Option<Instant>, validate: impl FnOnce() -> bool) -> Parked {
-    let waiter = {
+    let word = AtomicU32::new(WAITING);
+    park_on(&word, address, deadline, validate)
+}
+
+/// As [`park_until`], for the main thread: a signal ends the wait. `has_signal` tells whether one has come already.
+pub fn park_main(address: usize, deadline: Option<Instant>, has_signal: impl FnOnce() -> bool, validate: impl FnOnce() -> bool) -> Parked {
+    // SeqCst: either `has_signal` sees what the handler has noted, or the handler sees this thread waiting.
+    MAIN_WORD.store(WAITING, Ordering::SeqCst);
+    let result = if has_signal() { Parked::Interrupted } else { park_on(&MAIN_WORD, address, deadline, validate) };
+    MAIN_WORD.store(WOKEN, Ordering::SeqCst);
+    result
+}
+
+/// Ends a wait of the main thread in [`park_main`]. Called from signal handlers: no locks, no allocation.
+pub fn interrupt_main() {
+    if MAIN_WORD.compare_exchange(WAITING, INTERRUPTED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+        futex_wake(&MAIN_WORD);
+    }
+}
+
+fn park_on(word: &AtomicU32, address: usize, deadline: Option<Instant>, validate: impl FnOnce() -> bool) -> Parked {
+    {
         let mut queue = bucket(address);
         if !validate() {
             return Parked::Invalid;
         }
-        let waiter = Arc::new(Waiter { address, woken: Mutex::new(false), signal: Condvar::new() });
-        queue.push(waiter.clone());
-        waiter
-    };
-    let mut woken = waiter.woken.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    loop {
-        if *woken {
-            return Parked::Woken;
-        }
-        match deadline {
-            None => woken = waiter.signal.wait(woken).unwrap_or_else(|poisoned| poisoned.into_inner()),
-            Some(deadline) => {
-                let left = deadline.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    drop(woken);
-                    let mut queue = bucket(address);
-                    let before = queue.len();
-                    queue.retain(|other| !Arc::ptr_eq(other, &waiter));
-                    // Taken off the queue by a waker in the meantime: that wake-up is ours.
-                    return if queue.len() == before { Parked::Woken } else { Parked::TimedOut };
-                }
-                woken = waiter.signal.wait_timeout(woken, left).map_or_else(|poisoned| poisoned.into_inner().0, |pair| pair.0);
-            }
-        }
+        queue.push(Waiter { address, word });
     }
+    let early = loop {
+        // Acquire: pairs with the Release of the waker.
+        match word.load(Ordering::Acquire) {
+            WAITING => {}
+            WOKEN => return Parked::Woken,
+            _ => break Parked::Interrupted,
+        }
+        if !futex_wait(word, deadline) {
+            break Parked::TimedOut;
+        }
+    };
+    let mut queue = bucket(address);
+    let before = queue.len();
+    queue.retain(|other| !std::ptr::eq(other.word, word));
+    // Taken off the queue by a waker in the meantime: that wake-up is ours.
+    if queue.len() == before { Parked::Woken } else { early }
 }
 
 /// Wakes the longest-waiting thread of `address`. `before` runs with the bucket locked and is told whether more wait.
@@ -80,9 +113,12 @@ pub fn unpark_one(address: usize, before: impl FnOnce(bool)) {
     let first = queue.iter().position(|waiter| waiter.address == address);
     let chosen = first.map(|at| queue.remove(at));
     before(queue.iter().any(|waiter| waiter.address == address));
+    if let Some(waiter) = &chosen {
+        mark_woken(waiter);
+    }
     drop(queue);
     if let Some(waiter) = chosen {
-        wake(&waiter);
+        futex_wake(waiter.word);
     }
 }
 
@@ -92,26 +128,53 @@ pub fn unpark_all(address: usize) {
     bucket(address).retain(|waiter| {
         let mine = waiter.address == address;
         if mine {
-            chosen.push(waiter.clone());
+            mark_woken(waiter);
+            chosen.push(waiter.word);
         }
         !mine
     });
-    for waiter in chosen {
-        wake(&waiter);
+    for word in chosen {
+        futex_wake(word);
     }
 }
 
-fn wake(waiter: &Waiter) {
-    *waiter.woken.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = true;
-    waiter.signal.notify_one();
+/// With the bucket locked: the waiter's word is alive, because its thread takes the lock before it leaves uninvited.
+fn mark_woken(waiter: &Waiter) {
+    // SAFETY: as above. Release: the waiter sees what its waker did.
+    unsafe { (*waiter.word).store(WOKEN, Ordering::Release) };
+}
+
+/// Waits while the word is [`WAITING`]; false when the time is over.
+fn futex_wait(word: &AtomicU32, deadline: Option<Instant>) -> bool {
+    let timeout = match deadline {
+        None => None,
+        Some(deadline) => {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            Some(libc::timespec { tv_sec: left.as_secs().min(i64::MAX as u64) as i64, tv_nsec: i64::from(left.subsec_nanos()) })
+        }
+    };
+    let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    let operation = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+    // SAFETY: the word and the time are alive during the call; any outcome leads to another look at the word.
+    unsafe { libc::syscall(libc::SYS_futex, std::ptr::from_ref(word), operation, WAITING, timeout) };
+    true
+}
+
+fn futex_wake(word: *const AtomicU32) {
+    // SAFETY: only the address counts for the call; it fails where nothing is mapped.
+    unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, 1) };
 }
 
 /// In the child after `fork`: no other thread exists, so no bucket is locked by a living one and nobody waits.
 pub fn reset_after_fork() {
-    std::sync::atomic::fence(StdOrdering::SeqCst);
+    fence(Ordering::SeqCst);
     for slot in &BUCKETS {
         // SAFETY: the only thread of the process runs this; the mutex and the vector may be in any state, so they are
         // overwritten without being dropped.
         unsafe { slot.reset(Mutex::new(Vec::new())) };
     }
+    MAIN_WORD.store(WOKEN, Ordering::SeqCst);
 }

@@ -15,6 +15,7 @@ use crate::threads::{gil, stop_the_world};
 #[cold]
 pub fn serve(thread: &mut Thread) -> PyResult<()> {
     let requests = thread.requests();
+    thread_state::stop_if_finalizing(thread);
     if requests & REQUEST_STOP != 0 {
         stop_the_world::suspend(thread);
     }

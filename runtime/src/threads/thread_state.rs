@@ -225,6 +225,16 @@ pub fn count_gc_release(size: usize) {
     GC_BYTES.set(GC_BYTES.get() - size as isize);
 }
 
+/// Bytes that this thread has counted and not yet added to its heap slot.
+pub fn unreported_gc_bytes() -> usize {
+    GC_BYTES.get().max(0) as usize
+}
+
+/// Forgets them: a collection is over.
+pub fn reset_gc_bytes() {
+    GC_BYTES.set(0);
+}
+
 #[cold]
 fn flush_gc_bytes(slot: *mut HeapSlot, bytes: isize) {
     GC_BYTES.set(0);
@@ -366,6 +376,24 @@ pub fn attach(thread: &mut Thread) {
         }
     }
     reclamation::attach(shared);
+    stop_if_finalizing(thread);
+}
+
+/// Once the interpreter ends, no other thread runs Python code any more: it sleeps until the process exits.
+#[inline]
+pub fn stop_if_finalizing(thread: &mut Thread) {
+    // Acquire: pairs with the store in `lifecycle::finish`.
+    if !thread.is_main && thread.interpreter.finalizing.load(Ordering::Acquire) {
+        sleep_forever(thread);
+    }
+}
+
+#[cold]
+fn sleep_forever(thread: &mut Thread) -> ! {
+    detach(thread);
+    loop {
+        std::thread::park();
+    }
 }
 
 /// The thread stops touching objects: before it blocks.

@@ -61,7 +61,7 @@ impl BuiltinFunction {
     fn display(&self) -> String {
         match &self.receiver {
             Some(receiver) if !self.is_module_function() => {
-                let owner = if is_type(**receiver) { TypeObject::of(**receiver).full_name() } else { receiver.type_object().full_name() };
+                let owner = if is_type(**receiver) { TypeObject::of(**receiver).name() } else { self.owner.map_or_else(|| receiver.type_object().name(), TypeObject::name) };
                 format!("{owner}.{}", self.def.name)
             }
             _ => match self.module.as_ref().map(|module| StrObject::of(**module).to_string_lossy()) {

@@ -13,7 +13,7 @@ use crate::types::dict::{self, DictObject};
 use crate::types::string::{self, StrObject};
 use crate::types::tuple::{self, TupleObject};
 use crate::types::type_object::*;
-use crate::types::{cell, class, class_mro, class_static_method, descriptors, type_setup};
+use crate::types::{class_layout, cell, class, class_mro, class_static_method, descriptors, type_setup};
 
 /// Inline attribute slots of a class that says nothing about its attributes.
 const DEFAULT_CAPACITY: usize = 6;
@@ -388,9 +388,18 @@ fn plan_slots(base: &TypeObject, bases: &[Value], class_dict: &DictObject, name:
                     }
                 }
             }
+            if base.has_flag(TYPE_VAR_SIZED) && !fields.is_empty() && plan.end_area == 0 {
+                // The first word behind the value is the dict's, also for subclasses that add one.
+                plan.end_area = size_of::<Slot>();
+            }
             for field in fields {
-                let offset = plan.basic_size;
-                plan.basic_size += size_of::<Slot>();
+                let offset = if base.has_flag(TYPE_VAR_SIZED) {
+                    plan.end_area += size_of::<Slot>();
+                    class_layout::MEMBER_AT_END | (plan.end_area - size_of::<Slot>())
+                } else {
+                    plan.basic_size += size_of::<Slot>();
+                    plan.basic_size - size_of::<Slot>()
+                };
                 plan.members.push((field, offset));
                 plan.added_members = true;
             }
@@ -405,7 +414,7 @@ fn plan_slots(base: &TypeObject, bases: &[Value], class_dict: &DictObject, name:
         plan.added_dict = true;
         if base.has_flag(TYPE_VAR_SIZED) {
             plan.dict_place = DictPlace::End;
-            plan.end_area += size_of::<Slot>();
+            plan.end_area = plan.end_area.max(size_of::<Slot>());
         } else {
             plan.dict_place = DictPlace::At(plan.basic_size as u32);
             plan.basic_size += size_of::<Slot>();
@@ -597,6 +606,18 @@ unsafe fn for_each_member(object: Value, mut visit: impl FnMut(&Slot)) {
     while ty.has_flag(TYPE_HEAP) {
         if let Some(names) = ty.slot_names.peek() {
             let n = TupleObject::of(names).len();
+            if ty.has_flag(TYPE_VAR_SIZED) {
+                let first = class_layout::end_area_offset(object) + ty.end_area as usize - n * size_of::<Slot>();
+                for i in 0..n {
+                    // SAFETY: the class's members end its attribute area.
+                    visit(unsafe { &*object.header().cast::<u8>().add(first + i * size_of::<Slot>()).cast::<Slot>() });
+                }
+                match ty.base() {
+                    Some(base) => ty = base,
+                    None => break,
+                }
+                continue;
+            }
             let first = ty.basic_size as usize - n * size_of::<Slot>()
                 - if ty.base().is_some_and(|base| base.dict_place == DictPlace::None) && matches!(ty.dict_place, DictPlace::At(_)) { size_of::<Slot>() } else { 0 };
             for i in 0..n {

@@ -121,6 +121,10 @@ impl CodeObject {
         self.filename.load(&self.header).unwrap_or_else(string::empty)
     }
 
+    pub fn set_filename(&self, filename: Owned) {
+        drop(self.filename.replace(&self.header, Some(filename)));
+    }
+
     /// The number of the unit at `ip`.
     #[inline]
     pub fn unit_number(&self, ip: *const Unit) -> usize {

@@ -13,6 +13,7 @@ use crate::types::builtin_types::{
 use crate::types::dict::DictObject;
 use crate::types::slot_table::{self, SlotRow};
 use crate::types::string::{self, StrObject};
+use crate::types::class_layout::{self, MEMBER_AT_END};
 use crate::types::type_object::*;
 use crate::types::{builtin_function, class_static_method};
 
@@ -200,7 +201,7 @@ impl MemberDescriptor {
 
     /// The byte offset, if loads may go to the slot directly: an empty one raises in the generic path.
     pub fn slot_offset(&self) -> Option<usize> {
-        Some(self.offset)
+        if self.offset & MEMBER_AT_END == 0 { Some(self.offset) } else { None }
     }
 
     pub fn is_readonly(&self) -> bool {
@@ -217,7 +218,7 @@ impl MethodDescriptor {
     }
 
     fn display(&self) -> String {
-        format!("{}.{}", self.base.owner.full_name(), self.def.name)
+        format!("{}.{}", self.base.owner.name(), self.def.name)
     }
 }
 
@@ -381,8 +382,12 @@ fn getset_set(this: Value, object: Value, value: Option<Value>, thread: &mut Thr
 
 /// The slot of a member in an object of the owner.
 fn member_slot<'a>(member: &MemberDescriptor, object: Value) -> (&'a Slot, &'a Header) {
+    let offset = match member.slot_offset() {
+        Some(offset) => offset,
+        None => class_layout::end_area_offset(object) + (member.offset & !MEMBER_AT_END),
+    };
     // SAFETY: the receiver has been checked; its layout has a slot at the offset.
-    unsafe { (&*object.header().cast::<u8>().add(member.offset).cast::<Slot>(), &*object.header()) }
+    unsafe { (&*object.header().cast::<u8>().add(offset).cast::<Slot>(), &*object.header()) }
 }
 
 fn member_get(this: Value, object: Option<Value>, _ty: Option<Value>, thread: &mut Thread) -> PyResult {

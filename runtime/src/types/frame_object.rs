@@ -78,6 +78,24 @@ pub fn of_frame(frame: *mut Frame) -> Owned {
     }
 }
 
+/// The frame object of the innermost Python call.
+pub fn current(thread: &Thread) -> Option<Owned> {
+    at_depth(0, thread)
+}
+
+/// The frame object `depth` Python calls above the innermost.
+pub fn at_depth(depth: usize, thread: &Thread) -> Option<Owned> {
+    let mut frame = crate::interp::ops::control::visible_frame(thread.frame);
+    for _ in 0..depth {
+        if frame.is_null() {
+            break;
+        }
+        // SAFETY: a live frame of this thread, or of one that is stopped.
+        frame = crate::interp::ops::control::visible_frame(unsafe { (*frame).previous });
+    }
+    if frame.is_null() { None } else { Some(of_frame(frame)) }
+}
+
 /// The code of a frame object.
 pub fn code_of<'a>(value: Value) -> Option<&'a CodeObject> {
     // SAFETY: the frame, running or copied, holds its code.

@@ -401,6 +401,7 @@ pub static SPEC: TypeSpec = TypeSpec {
     ],
     methods: &[] as &[MethodDef],
     getsets: &[
+        GetSetDef { name: "__dict__", get: crate::protocol::attribute::instance_dict, set: Some(crate::protocol::attribute::set_instance_dict), doc: "" },
         GetSetDef { name: "__code__", get: get_code, set: Some(set_code), doc: "" },
         GetSetDef { name: "__defaults__", get: get_defaults, set: Some(set_defaults), doc: "" },
         GetSetDef { name: "__kwdefaults__", get: get_kwdefaults, set: Some(set_kwdefaults), doc: "" },

@@ -254,7 +254,11 @@ pub struct TypeObject {
     pub(crate) native_new: SlotCell<CallFn>,
     /// Cached `__init__` for class calls: facts in cells are guarded by the root shape's version.
     pub(crate) abstract_methods: Slot,
+    /// A number that no other type ever has.
+    serial: u64,
 }
+
+static NEXT_SERIAL: crate::sync::AtomicU64 = crate::sync::AtomicU64::new(1);
 
 #[derive(Default)]
 pub struct TypeLists {
@@ -395,6 +399,7 @@ impl TypeObject {
             solid_base: AtomicUsize::new(0),
             native_new: SlotCell::EMPTY,
             abstract_methods: Slot::empty(),
+            serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
         }
     }
 
@@ -445,6 +450,12 @@ impl TypeObject {
     #[inline]
     pub fn first_slot(&self) -> usize {
         self.basic_size as usize / 8
+    }
+
+    /// A number that no other type ever has, whatever becomes of this one.
+    #[inline(always)]
+    pub fn serial(&self) -> u64 {
+        self.serial
     }
 
     /// The shape of a new instance.

@@ -273,7 +273,7 @@ unsafe fn clear(value: Value) {
 
 pub static REFERENCE_SPEC: TypeSpec = TypeSpec {
     name: "weakref.ReferenceType",
-    flags: TYPE_BASETYPE | TYPE_GC | TYPE_WEAKREFABLE,
+    flags: TYPE_BASETYPE | TYPE_GC,
     basic_size: size_of::<WeakReference>(),
     slots: &[
         SlotFn::new(reference_new),

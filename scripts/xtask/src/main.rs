@@ -2,6 +2,7 @@
 
 mod compare_ast;
 mod compare_bytecode;
+mod conformance;
 mod demo;
 mod dist;
 mod oracle;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         Some("compare-ast") => compare_ast::run(&arguments[1..]),
         Some("compare-bytecode") => compare_bytecode::run(&arguments[1..]),
         Some("has-oracle") => if oracle::available().is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE },
+        Some("conformance") => conformance::run(&arguments[1..]),
         Some("demo") => report(demo::run()),
         Some("dist") => report(dist::run(&arguments[1..])),
         Some("test") => programs::run(&arguments[1..]),
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         Some("unicode-tables") => report(unicode_tables()),
         _ => {
             eprintln!("usage: cargo xtask test [--quick] [--bless]");
+            eprintln!("       cargo xtask conformance [-v] [--only BINARY] [--cpython-lib DIR] [FILE…]");
             eprintln!("       cargo xtask demo | dist");
             eprintln!("       cargo xtask tidy");
             eprintln!("       cargo xtask compare-ast [DIR | FILE | --snippets FILE | --speed]…");

@@ -28,7 +28,7 @@ pub fn run() -> Result<(), String> {
             if line.ends_with(' ') {
                 faults.push(format!("{}: trailing white space", at()));
             }
-            if is_runtime && !name.ends_with("/sync.rs") && line.trim_start().starts_with("use std::sync::atomic") && !name.ends_with("parking.rs") {
+            if is_runtime && !name.ends_with("/sync.rs") && line.trim_start().starts_with("use std::sync::atomic") {
                 faults.push(format!("{}: atomics come from crate::sync", at()));
             }
             let is_cfg = line.contains("cfg(feature = \"free-threaded\")") || line.contains("cfg!(feature = \"free-threaded\")");

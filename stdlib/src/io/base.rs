@@ -7,6 +7,7 @@ use pyrt_runtime::protocol::args::{Args, KwNames};
 use pyrt_runtime::protocol::buffer::{self, WRITABLE};
 use pyrt_runtime::protocol::native::NativeFn;
 use pyrt_runtime::protocol::{attribute, compare, convert, iterate};
+use pyrt_runtime::sync::{AtomicBool, Ordering};
 use pyrt_runtime::types::builtin_types::StaticType;
 use pyrt_runtime::types::bytes::{self, BytesObject};
 use pyrt_runtime::types::list;
@@ -20,7 +21,35 @@ use super::{DEFAULT_BUFFER_SIZE, attribute_truth, closed_error, getter, method, 
 pub struct IoBase {
     pub header: Header,
     pub dict: Slot,
+    /// The stream is being closed because nothing refers to it any more.
+    finalizing: AtomicBool,
 }
+
+impl IoBase {
+    pub fn new(header: Header) -> IoBase {
+        IoBase { header, dict: Slot::empty(), finalizing: AtomicBool::new(false) }
+    }
+
+    pub fn is_finalizing(&self) -> bool {
+        self.finalizing.load(Ordering::Relaxed)
+    }
+}
+
+fn get_finalizing(this: Value, _thread: &mut Thread) -> PyResult {
+    Ok(Owned::bool(base(this).is_finalizing()))
+}
+
+fn set_finalizing(this: Value, value: Option<Value>, thread: &mut Thread) -> PyResult<()> {
+    let Some(value) = value else { return Err(thread.raise_type_error("can't delete numeric/char attribute")) };
+    if value.as_bool().is_none() {
+        return Err(thread.raise_type_error("attribute value type must be bool"));
+    }
+    base(this).finalizing.store(value.is_true(), Ordering::Relaxed);
+    Ok(())
+}
+
+/// The attribute `_finalizing`.
+pub const FINALIZING: GetSetDef = GetSetDef { name: "_finalizing", get: get_finalizing, set: Some(set_finalizing), doc: "" };
 
 pub static IO_BASE: StaticType = StaticType::new(&IO_BASE_SPEC);
 pub static RAW_IO_BASE: StaticType = StaticType::new(&RAW_IO_BASE_SPEC);
@@ -33,7 +62,7 @@ fn base<'a>(this: Value) -> &'a IoBase {
 }
 
 fn base_new(class: Value, _args: Args<'_>, _kwnames: KwNames, _thread: &mut Thread) -> PyResult {
-    Ok(lifetime::allocate_object(TypeObject::of(class), |header| IoBase { header, dict: Slot::empty() }))
+    Ok(lifetime::allocate_object(TypeObject::of(class), IoBase::new))
 }
 
 /// Raises unless the stream is open.
@@ -107,7 +136,13 @@ pub fn finalize(this: Value, thread: &mut Thread) -> PyResult<()> {
     let is_closed = attribute_truth(this, "closed", thread);
     let result = match is_closed {
         Ok(true) => Ok(Owned::none()),
-        Ok(false) => method(this, "close", &[], thread),
+        Ok(false) => {
+            // Subclasses may refuse the attribute.
+            if attribute::set(this, *pyrt_runtime::names::interned("_finalizing"), Value::true_(), thread).is_err() {
+                drop(thread.take_exception());
+            }
+            method(this, "close", &[], thread)
+        }
         Err(raised) => Err(raised),
     };
     if result.is_err() {
@@ -239,7 +274,7 @@ static IO_BASE_SPEC: TypeSpec = TypeSpec {
     dict_offset: Some(std::mem::offset_of!(IoBase, dict)),
     slots: &[SlotFn::new(base_new), SlotFn::iter(self_iter), SlotFn::iternext(next_line), SlotFn::finalize(finalize)],
     methods: &[
-        row("seek", NativeFn::Bound(seek), "($self, offset, whence=0, /)", "Change the stream position."),
+        row("seek", NativeFn::Bound(seek), "($self, offset, whence=os.SEEK_SET, /)", "Change the stream position."),
         row("tell", NativeFn::NoArgs(tell), "($self, /)", "Return the stream position."),
         row("truncate", NativeFn::Bound(truncate), "($self, size=None, /)", "Truncate the file to size bytes."),
         row("flush", NativeFn::NoArgs(flush), "($self, /)", "Flush write buffers, if applicable."),
@@ -259,7 +294,10 @@ static IO_BASE_SPEC: TypeSpec = TypeSpec {
         row("readlines", NativeFn::Bound(readlines), "($self, hint=-1, /)", "Return a list of lines."),
         row("writelines", NativeFn::One(writelines), "($self, lines, /)", "Write a list of lines; separators are not added."),
     ],
-    getsets: &[getter("closed", closed)],
+    getsets: &[
+        getter("closed", closed),
+        GetSetDef { name: "__dict__", get: attribute::get_dict_attribute, set: Some(attribute::set_instance_dict), doc: "" },
+    ],
     dealloc: Some(dealloc),
     traverse: Some(traverse),
     clear: Some(clear),
@@ -303,6 +341,10 @@ fn raw_readall(this: Value, thread: &mut Thread) -> PyResult {
     }
 }
 
+fn raw_missing(_this: Value, _argument: Value, thread: &mut Thread) -> PyResult {
+    Err(thread.raise_with(&exc::NOT_IMPLEMENTED_ERROR, Vec::new()))
+}
+
 static RAW_IO_BASE_SPEC: TypeSpec = TypeSpec {
     name: "_io._RawIOBase",
     doc: "Base class for raw binary I/O.",
@@ -312,6 +354,8 @@ static RAW_IO_BASE_SPEC: TypeSpec = TypeSpec {
     methods: &[
         row("read", NativeFn::Bound(raw_read), "($self, size=-1, /)", "Read up to size bytes."),
         row("readall", NativeFn::NoArgs(raw_readall), "($self, /)", "Read until EOF."),
+        row("readinto", NativeFn::One(raw_missing), "-($self, buffer, /)", "To be defined by subclasses."),
+        row("write", NativeFn::One(raw_missing), "-($self, b, /)", "To be defined by subclasses."),
     ],
     ..TypeSpec::DEFAULT
 };

@@ -42,6 +42,19 @@ fn of<'a>(this: Value) -> &'a Buffered {
     unsafe { this.as_ref() }
 }
 
+/// Whether the stream is closed, where that can be told without asking Python code.
+pub fn is_closed(this: Value) -> Option<bool> {
+    if !this.is_pointer() {
+        return None;
+    }
+    let ty = this.type_object();
+    if ![&BUFFERED_READER, &BUFFERED_WRITER, &BUFFERED_RANDOM].iter().any(|known| std::ptr::eq(ty, known.get())) {
+        return None;
+    }
+    let raw = of(this).raw.load(&of(this).base.header)?;
+    file_io::is_closed_direct(*raw)
+}
+
 fn raw_of(this: Value, thread: &mut Thread) -> PyResult {
     match of(this).raw.load(&of(this).base.header) {
         Some(raw) => Ok(raw),
@@ -51,15 +64,16 @@ fn raw_of(this: Value, thread: &mut Thread) -> PyResult {
 
 fn open_raw(this: Value, what: &str, thread: &mut Thread) -> PyResult {
     let raw = raw_of(this, thread)?;
-    if attribute_truth(*raw, "closed", thread)? {
-        return Err(thread.raise_value_error(what));
-    }
-    Ok(raw)
+    let is_closed = match file_io::is_closed_direct(*raw) {
+        Some(is_closed) => is_closed,
+        None => attribute_truth(*raw, "closed", thread)?,
+    };
+    if is_closed { Err(thread.raise_value_error(what)) } else { Ok(raw) }
 }
 
 fn new(class: Value, _args: Args<'_>, _kwnames: KwNames, _thread: &mut Thread) -> PyResult {
     Ok(lifetime::allocate_object(TypeObject::of(class), |header| Buffered {
-        base: IoBase { header, dict: Slot::empty() },
+        base: IoBase::new(header),
         raw: Slot::empty(),
         state: LeafMutex::new(State { size: DEFAULT_BUFFER_SIZE, ..State::default() }),
     }))
@@ -466,16 +480,27 @@ fn close(this: Value, thread: &mut Thread) -> PyResult {
     if attribute_truth(*raw, "closed", thread)? {
         return Ok(Owned::none());
     }
+    if of(this).base.is_finalizing() {
+        dealloc_warn(this, this, thread)?;
+    }
     let flushed = method(this, "flush", &[], thread);
-    let pending = if flushed.is_err() { thread.take_exception() } else { None };
+    let first = if flushed.is_err() { thread.take_exception() } else { None };
     let closed = method(*raw, "close", &[], thread);
-    match pending {
-        None => closed,
-        Some(pending) => {
+    super::chain_errors(first, closed, thread)
+}
+
+/// Has the raw stream warn that `source` was dropped open.
+fn dealloc_warn(this: Value, source: Value, thread: &mut Thread) -> PyResult {
+    if let Some(raw) = of(this).raw.load(&of(this).base.header) {
+        if method(*raw, "_dealloc_warn", &[source], thread).is_err() {
             drop(thread.take_exception());
-            Err(thread.reraise(pending))
         }
     }
+    Ok(Owned::none())
+}
+
+fn sizeof(this: Value, _thread: &mut Thread) -> PyResult {
+    Ok(Owned::usize(this.type_object().basic_size() + of(this).state.lock().size))
 }
 
 fn detach(this: Value, thread: &mut Thread) -> PyResult {
@@ -524,17 +549,17 @@ fn raw(this: Value, thread: &mut Thread) -> PyResult {
 
 fn repr(this: Value, thread: &mut Thread) -> PyResult {
     let type_name = this.type_object().full_name();
-    match attribute::get_optional(this, *pyrt_runtime::names::interned("name"), thread) {
-        Ok(Some(name)) => {
-            let name = convert::repr_text(*name, thread)?;
-            Ok(Owned::str(&format!("<{type_name} name={name}>")))
+    let mut text = format!("<{type_name}");
+    super::guarded_repr(this, thread, |thread| {
+        match attribute::get_optional(this, *pyrt_runtime::names::interned("name"), thread) {
+            Ok(Some(name)) => text.push_str(&format!(" name={}", convert::repr_text(*name, thread)?)),
+            Ok(None) => {}
+            Err(raised) => drop(thread.catch(raised, &exc::VALUE_ERROR)?),
         }
-        Ok(None) => Ok(Owned::str(&format!("<{type_name}>"))),
-        Err(raised) => {
-            thread.catch(raised, &exc::VALUE_ERROR)?;
-            Ok(Owned::str(&format!("<{type_name}>")))
-        }
-    }
+        Ok(())
+    })?;
+    text.push('>');
+    Ok(Owned::str(&text))
 }
 
 unsafe fn dealloc(value: Value) {
@@ -559,7 +584,7 @@ unsafe fn clear(value: Value) {
     }
 }
 
-const GETSETS: &[GetSetDef] = &[getter("closed", closed), getter("name", name), getter("mode", mode), getter("raw", raw)];
+const GETSETS: &[GetSetDef] = &[getter("closed", closed), getter("name", name), getter("mode", mode), getter("raw", raw), base::FINALIZING];
 
 macro_rules! buffered_spec {
     ($spec:ident $name:literal $doc:literal $init:ident [$($slot:expr),*] [$($method:expr),* $(,)?]) => {
@@ -573,6 +598,9 @@ macro_rules! buffered_spec {
             methods: &[
                 row("detach", NativeFn::NoArgs(detach), "($self, /)", "Separate the raw stream and return it."),
                 row("close", NativeFn::NoArgs(close), "($self, /)", "Flush and close the stream."),
+                row("_dealloc_warn", NativeFn::One(dealloc_warn), "($self, source, /)", "Warns if the raw stream is open."),
+                row("__sizeof__", NativeFn::NoArgs(sizeof), "($self, /)", "Bytes in memory."),
+                row("__getstate__", NativeFn::NoArgs(super::no_pickling), "($self, /)", "Raises: streams cannot be pickled."),
                 row("seekable", NativeFn::NoArgs(seekable), "($self, /)", "Whether the raw stream can seek."),
                 row("fileno", NativeFn::NoArgs(fileno), "($self, /)", "The raw stream's descriptor."),
                 row("isatty", NativeFn::NoArgs(isatty), "($self, /)", "Whether the raw stream is a terminal."),

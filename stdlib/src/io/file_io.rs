@@ -11,7 +11,7 @@ use pyrt_runtime::types::builtin_types::StaticType;
 use pyrt_runtime::types::bytes;
 use pyrt_runtime::types::string::{self, StrObject};
 use pyrt_runtime::types::type_object::*;
-use pyrt_runtime::{Owned, PyResult, Slot, Thread, Value};
+use pyrt_runtime::{Owned, PyResult, Thread, Value};
 
 use super::base::{self, IoBase, RAW_IO_BASE};
 use super::{closed_error, getter, method, row, size_or_all, unsupported};
@@ -38,6 +38,8 @@ const CLOSE_FD: u32 = 16;
 /// Whether the file can seek has been asked, and the answer.
 const SEEK_KNOWN: u32 = 32;
 const SEEKABLE: u32 = 64;
+/// A regular file when opened.
+const REGULAR: u32 = 128;
 
 fn of<'a>(this: Value) -> &'a FileIo {
     // SAFETY: called for FileIO objects only.
@@ -57,7 +59,7 @@ impl FileIo {
 
 fn new(class: Value, _args: Args<'_>, _kwnames: KwNames, _thread: &mut Thread) -> PyResult {
     Ok(lifetime::allocate_object(TypeObject::of(class), |header| FileIo {
-        base: IoBase { header, dict: Slot::empty() },
+        base: IoBase::new(header),
         fd: AtomicI32::new(-1),
         flags: AtomicU32::new(CLOSE_FD),
         block_size: AtomicI64::new(super::DEFAULT_BUFFER_SIZE as i64),
@@ -198,7 +200,8 @@ fn init(this: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> P
     if result == 0 && stat.st_blksize > 1 {
         object.block_size.store(stat.st_blksize as i64, Ordering::Relaxed);
     }
-    object.flags.store(state | if owns { CLOSE_FD } else { 0 }, Ordering::Relaxed);
+    let regular = if result == 0 && stat.st_mode & libc::S_IFMT == libc::S_IFREG { REGULAR } else { 0 };
+    object.flags.store(state | regular | if owns { CLOSE_FD } else { 0 }, Ordering::Relaxed);
     object.fd.store(fd, Ordering::Relaxed);
     attribute::set(this, *pyrt_runtime::names::interned("name"), file, thread)?;
     if state & APPENDING != 0 {
@@ -222,6 +225,9 @@ fn close_descriptor(this: Value, thread: &mut Thread) -> PyResult<()> {
 
 fn close(this: Value, thread: &mut Thread) -> PyResult {
     let result = base::close(this, thread);
+    if of(this).base.is_finalizing() {
+        dealloc_warn(this, this, thread)?;
+    }
     if !of(this).has(CLOSE_FD) {
         of(this).fd.store(-1, Ordering::Relaxed);
         return result;
@@ -237,18 +243,24 @@ fn close(this: Value, thread: &mut Thread) -> PyResult {
     }
 }
 
-fn finalize(this: Value, thread: &mut Thread) -> PyResult<()> {
+/// Warns that `source` (this file or a stream on top) was dropped open.
+fn dealloc_warn(this: Value, source: Value, thread: &mut Thread) -> PyResult {
     if of(this).fd.load(Ordering::Relaxed) >= 0 && of(this).has(CLOSE_FD) {
         let saved = thread.take_exception();
-        let text = pyrt_runtime::protocol::special::safe_repr(this, thread);
+        let text = pyrt_runtime::protocol::special::safe_repr(source, thread);
         if pyrt_runtime::builtins::warn(&exc::RESOURCE_WARNING, &format!("unclosed file {text}"), 1, thread).is_err() {
-            drop(thread.take_exception());
+            // Warnings can be errors.
+            if thread.exception_matches(&exc::WARNING) {
+                pyrt_runtime::protocol::finalize::write_unraisable(None, Some(this), thread);
+            } else {
+                drop(thread.take_exception());
+            }
         }
         if let Some(saved) = saved {
             thread.set_exception(saved);
         }
     }
-    base::finalize(this, thread)
+    Ok(Owned::none())
 }
 
 fn not_open_for(what: &str, thread: &mut Thread) -> pyrt_runtime::object::value::Raised {
@@ -406,6 +418,11 @@ fn isatty(this: Value, thread: &mut Thread) -> PyResult {
     Ok(Owned::bool(thread.detached(|| unsafe { libc::isatty(fd) }) == 1))
 }
 
+/// A regular file is no terminal: no need to ask the system.
+fn isatty_open_only(this: Value, thread: &mut Thread) -> PyResult {
+    if of(this).has(REGULAR) { Ok(Owned::false_()) } else { isatty(this, thread) }
+}
+
 fn mode_text(object: &FileIo) -> &'static str {
     let flags = object.flags.load(Ordering::Relaxed);
     let is_read = flags & READABLE != 0;
@@ -468,7 +485,7 @@ static SPEC: TypeSpec = TypeSpec {
     base: Some(&RAW_IO_BASE),
     flags: TYPE_BASETYPE | TYPE_GC | TYPE_WEAKREFABLE,
     basic_size: size_of::<FileIo>(),
-    slots: &[SlotFn::new(new), SlotFn::init(init), SlotFn::repr(repr), SlotFn::finalize(finalize)],
+    slots: &[SlotFn::new(new), SlotFn::init(init), SlotFn::repr(repr), SlotFn::finalize(base::finalize)],
     methods: &[
         row("read", NativeFn::Bound(read), "($self, size=-1, /)", "Read at most size bytes."),
         row("readall", NativeFn::NoArgs(readall), "($self, /)", "Read all data from the file."),
@@ -483,15 +500,25 @@ static SPEC: TypeSpec = TypeSpec {
         row("writable", NativeFn::NoArgs(writable), "($self, /)", "Whether the file was opened for writing."),
         row("fileno", NativeFn::NoArgs(fileno), "($self, /)", "The file descriptor."),
         row("isatty", NativeFn::NoArgs(isatty), "($self, /)", "Whether the file is a terminal."),
+        row("_isatty_open_only", NativeFn::NoArgs(isatty_open_only), "($self, /)", "As isatty(), for a file just opened."),
+        row("_dealloc_warn", NativeFn::One(dealloc_warn), "($self, object, /)", "Warns if the file is open."),
+        row("__getstate__", NativeFn::NoArgs(super::no_pickling), "($self, /)", "Raises: files cannot be pickled."),
     ],
     getsets: &[
         getter("closed", closed),
         getter("closefd", closefd),
         getter("mode", mode),
         GetSetDef { name: "_blksize", get: block_size, set: Some(set_block_size), doc: "" },
+        base::FINALIZING,
     ],
     ..TypeSpec::DEFAULT
 };
+
+/// Whether the file is closed, if `raw` is exactly a `FileIO`.
+pub fn is_closed_direct(raw: Value) -> Option<bool> {
+    let is_exact = raw.is_pointer() && std::ptr::eq(raw.type_object(), FILE_IO.get());
+    is_exact.then(|| of(raw).fd.load(Ordering::Relaxed) < 0)
+}
 
 /// Reads into `room` bytes at `to` if `raw` is exactly a `FileIO`: no Python call. The inner `None` means that it would
 /// block.

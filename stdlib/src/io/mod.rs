@@ -10,7 +10,10 @@ mod base;
 mod buffered;
 mod bytes_io;
 mod file_io;
+mod newline;
 mod open;
+mod pair;
+mod string_io;
 mod text;
 
 use pyrt_runtime::exceptions::exc;
@@ -87,6 +90,56 @@ pub fn size_or_all(value: Option<Value>, thread: &mut Thread) -> PyResult<Option
     }
 }
 
+/// Runs the body of a `__repr__` that must not come back to the same object.
+pub fn guarded_repr(this: Value, thread: &mut Thread, body: impl FnOnce(&mut Thread) -> PyResult<()>) -> PyResult<()> {
+    let id = this.id();
+    if thread.repr_active.contains(&id) {
+        let name = this.type_object().full_name();
+        return Err(thread.raise(&exc::RUNTIME_ERROR, format!("reentrant call inside {name}.__repr__")));
+    }
+    thread.repr_active.push(id);
+    let result = body(thread);
+    thread.repr_active.retain(|active| *active != id);
+    result
+}
+
+/// The outcome of closing after a flush that raised `first`: the later exception with the earlier one as its context.
+pub fn chain_errors(first: Option<Owned>, closed: PyResult, thread: &mut Thread) -> PyResult {
+    let Some(first) = first else { return closed };
+    if closed.is_err() {
+        if let Some(second) = thread.take_exception() {
+            let object = pyrt_runtime::exceptions::ExceptionObject::of(*second);
+            if object.context().is_none() && !second.is(*first) {
+                object.set_context(Some(first));
+            }
+            return Err(thread.reraise(second));
+        }
+    }
+    Err(thread.reraise(first))
+}
+
+/// `__getstate__` of streams over descriptors.
+pub fn no_pickling(this: Value, thread: &mut Thread) -> PyResult {
+    let name = this.type_object().full_name();
+    Err(thread.raise_type_error(format!("cannot pickle '{name}' instances")))
+}
+
+/// Adds what a pickled state says to the instance's `__dict__`.
+pub fn update_dict(this: Value, items: Value, which: &str, thread: &mut Thread) -> PyResult<()> {
+    if items.is_none() {
+        return Ok(());
+    }
+    if !dict::is_dict(items) {
+        let name = items.type_object().full_name();
+        return Err(thread.raise_type_error(format!("{which} item of state should be a dict, got a {name}")));
+    }
+    let own = attribute::get_by_text(this, "__dict__", thread)?;
+    if dict::is_dict(*own) {
+        DictObject::of(*own).update_from(DictObject::of(items), thread)?;
+    }
+    Ok(())
+}
+
 /// Drops the slots of a dead stream.
 ///
 /// # Safety
@@ -108,6 +161,7 @@ fn make_unsupported_operation(thread: &mut Thread) -> PyResult {
 }
 
 fn initialize(module: Value, thread: &mut Thread) -> PyResult<()> {
+    crate::locale::adopt_environment();
     module::add(module, "__doc__", Owned::str("Streams: raw files, buffers, text. Use the module io."));
     module::add(module, "DEFAULT_BUFFER_SIZE", Owned::usize(DEFAULT_BUFFER_SIZE));
     let unsupported = make_unsupported_operation(thread)?;
@@ -117,7 +171,10 @@ fn initialize(module: Value, thread: &mut Thread) -> PyResult<()> {
     for ty in [&base::IO_BASE, &base::RAW_IO_BASE, &base::BUFFERED_IO_BASE, &base::TEXT_IO_BASE, &file_io::FILE_IO, &text::TEXT_IO_WRAPPER] {
         module::add_type(module, ty);
     }
-    for ty in [&bytes_io::BYTES_IO, &buffered::BUFFERED_READER, &buffered::BUFFERED_WRITER, &buffered::BUFFERED_RANDOM] {
+    for ty in [&bytes_io::BYTES_IO, &bytes_io::BYTES_IO_BUFFER, &buffered::BUFFERED_READER, &buffered::BUFFERED_WRITER, &buffered::BUFFERED_RANDOM] {
+        module::add_type(module, ty);
+    }
+    for ty in [&newline::NEWLINE_DECODER, &pair::BUFFERED_RW_PAIR, &string_io::STRING_IO] {
         module::add_type(module, ty);
     }
     module::add_functions(module, open::FUNCTIONS);

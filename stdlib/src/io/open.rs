@@ -80,7 +80,7 @@ fn open(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
 fn layer(raw: Value, mode: &str, buffering: i32, text: [Option<Value>; 3], thread: &mut Thread) -> PyResult {
     let binary = mode.contains('b');
     let is_terminal = if buffering < 0 {
-        let answer = method(raw, "isatty", &[], thread)?;
+        let answer = method(raw, "_isatty_open_only", &[], thread)?;
         compare::truth(*answer, thread)?
     } else {
         false

@@ -1,6 +1,6 @@
 //! Starting OS threads that run Python, and `_thread._ThreadHandle`, by which one waits for the end of such a thread.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use pyrt_runtime::exceptions::exc;
@@ -16,7 +16,8 @@ use pyrt_runtime::threads::thread_state::{self, Thread};
 use pyrt_runtime::types::builtin_types::StaticType;
 use pyrt_runtime::types::type_object::{GetSetDef, SlotFn, TYPE_WEAKREFABLE, TypeObject, TypeSpec, method};
 
-use super::lock::{RawLock, deadline_of, seconds_of};
+use super::lock::{RawLock, deadline_of};
+use crate::duration::{self, Rounding};
 
 /// Native stack of a started thread in bytes, unless `_thread.stack_size()` says otherwise.
 const DEFAULT_STACK_BYTES: usize = 16 << 20;
@@ -73,6 +74,8 @@ impl HandleState {
 
 /// Threads that the end of the program waits for.
 static JOINABLE: LeafMutex<Vec<Arc<HandleState>>> = LeafMutex::new(Vec::new());
+/// All threads that were started and may run, for the child of a fork.
+static STARTED: LeafMutex<Vec<Weak<HandleState>>> = LeafMutex::new(Vec::new());
 static N_RUNNING: AtomicI64 = AtomicI64::new(0);
 static STACK_BYTES: AtomicUsize = AtomicUsize::new(0);
 
@@ -104,6 +107,24 @@ pub fn join_all(thread: &mut Thread) -> PyResult<()> {
             None => return Ok(()),
         }
     }
+}
+
+/// In the child after `fork`: all other threads are gone, so they count as done, and nobody waits for them.
+pub fn reset_after_fork(thread: &Thread) {
+    let own = thread.shared.ident.load(Ordering::Relaxed);
+    let started = std::mem::take(&mut *STARTED.lock());
+    let mut is_started = false;
+    for state in started.iter().filter_map(Weak::upgrade) {
+        if state.ident.load(Ordering::Relaxed) == own && !state.is_done() {
+            is_started = true;
+            STARTED.lock().push(Arc::downgrade(&state));
+        } else {
+            state.phase.store(DONE, Ordering::Release);
+            state.done.reset();
+        }
+    }
+    JOINABLE.lock().clear();
+    N_RUNNING.store(i64::from(is_started), Ordering::Relaxed);
 }
 
 /// Counted references on their way to the thread that will own them.
@@ -151,6 +172,7 @@ pub fn start(function: Value, args: Owned, kwargs: Option<Owned>, state: Arc<Han
         if let Some(contents) = contents {
             run(contents, &mut own);
         }
+        super::local::forget_thread(&mut own);
         thread_state::unregister(own);
         N_RUNNING.fetch_sub(1, Ordering::Relaxed);
         mine.finish();
@@ -166,10 +188,15 @@ pub fn start(function: Value, args: Owned, kwargs: Option<Owned>, state: Arc<Han
         joinable.retain(|other| !other.is_done());
         joinable.push(state.clone());
     }
-    // The thread exists and will say so: no signal handler may come in between.
-    while !started.try_acquire() {
-        thread.detached(std::thread::yield_now);
+    {
+        let mut started = STARTED.lock();
+        if started.len() >= 64 && started.len().is_power_of_two() {
+            started.retain(|state| state.upgrade().is_some_and(|state| !state.is_done()));
+        }
+        started.push(Arc::downgrade(&state));
     }
+    // The thread exists and will say so: no signal handler may come in between.
+    started.acquire_unheeding(thread);
     Ok(state.ident.load(Ordering::Relaxed))
 }
 
@@ -243,8 +270,8 @@ fn handle_new(_class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thre
 }
 
 fn handle_join(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
-    let seconds = match args.get(0).filter(|timeout| !timeout.is_none()) {
-        Some(timeout) => Some(seconds_of(timeout, thread)?),
+    let time = match args.get(0).filter(|timeout| !timeout.is_none()) {
+        Some(timeout) => Some(duration::nanoseconds(timeout, Rounding::Up, thread)?),
         None => None,
     };
     let state = of(this).state.clone();
@@ -256,8 +283,8 @@ fn handle_join(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
         return Err(thread.raise(&exc::RUNTIME_ERROR, "Cannot join current thread"));
     }
     // A negative time waits forever.
-    let deadline = match seconds.filter(|seconds| *seconds >= 0.0) {
-        Some(seconds) => deadline_of(seconds, thread)?,
+    let deadline = match time.filter(|time| *time >= 0) {
+        Some(time) => deadline_of(time, thread)?,
         None => None,
     };
     state.wait(deadline, thread)?;

@@ -16,10 +16,12 @@ use pyrt_runtime::protocol::{compare, convert};
 use pyrt_runtime::sync::{AtomicU64, Ordering};
 use pyrt_runtime::threads::parking::{self, Parked};
 use pyrt_runtime::threads::safepoint;
-use pyrt_runtime::threads::thread_state::Thread;
-use pyrt_runtime::types::builtin_types::{INT, StaticType, shapes};
+use pyrt_runtime::threads::thread_state::{REQUEST_SIGNALS, Thread, ThreadShared};
+use pyrt_runtime::types::builtin_types::{StaticType, shapes};
 use pyrt_runtime::types::type_object::{MethodDef, SlotFn, TYPE_WEAKREFABLE, TypeObject, TypeSpec, method};
-use pyrt_runtime::types::{float, int, tuple};
+use pyrt_runtime::types::{int, tuple};
+
+use crate::duration::{self, Rounding};
 
 const FREE: u64 = 0;
 const HELD: u64 = 1;
@@ -28,8 +30,13 @@ const CONTENDED: u64 = 2;
 /// The longest time that a wait may take, in seconds (`_thread.TIMEOUT_MAX`).
 pub const TIMEOUT_MAX: f64 = 9_223_372_036.0;
 
-/// How long the main thread waits at a time before it looks for signals.
-const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
+/// How a wait for a lock ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waited {
+    Taken,
+    TimedOut,
+    Interrupted,
+}
 
 /// A lock word that a thread can wait for.
 pub struct RawLock {
@@ -66,30 +73,45 @@ impl RawLock {
             return Ok(true);
         }
         loop {
-            let mut until = deadline;
-            if thread.is_main {
-                let next = Instant::now() + SIGNAL_INTERVAL;
-                until = Some(deadline.map_or(next, |deadline| deadline.min(next)));
-            }
-            if thread.detached(|| self.wait(until)) {
-                return Ok(true);
-            }
-            safepoint::poll(thread)?;
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return Ok(false);
+            let is_main = thread.is_main;
+            let shared = thread.shared;
+            match thread.detached(|| self.wait(deadline, is_main.then_some(shared))) {
+                Waited::Taken => return Ok(true),
+                Waited::TimedOut => {
+                    safepoint::poll(thread)?;
+                    return Ok(self.try_acquire());
+                }
+                Waited::Interrupted => safepoint::poll(thread)?,
             }
         }
     }
 
-    /// Takes the lock as one that others may wait for; false when the time is over.
-    fn wait(&self, deadline: Option<Instant>) -> bool {
+    /// Waits for the lock while no signal handler runs.
+    pub fn acquire_unheeding(&self, thread: &mut Thread) {
+        if !self.try_acquire() {
+            thread.detached(|| while self.wait(None, None) != Waited::Taken {});
+        }
+    }
+
+    /// Takes the lock as one that others may wait for. `main` is the main thread's shared part where signals count.
+    fn wait(&self, deadline: Option<Instant>, main: Option<&ThreadShared>) -> Waited {
         loop {
             if self.word.swap(CONTENDED, Ordering::Acquire) == FREE {
-                return true;
+                return Waited::Taken;
             }
             let is_contended = || self.word.load(Ordering::Relaxed) == CONTENDED;
-            if parking::park_until(self.address(), deadline, is_contended) == Parked::TimedOut {
-                return self.word.swap(CONTENDED, Ordering::Acquire) == FREE;
+            let parked = match main {
+                Some(shared) => {
+                    let has_signal = || shared.requests.load(Ordering::SeqCst) & REQUEST_SIGNALS != 0;
+                    parking::park_main(self.address(), deadline, has_signal, is_contended)
+                }
+                None => parking::park_until(self.address(), deadline, is_contended),
+            };
+            match parked {
+                Parked::Woken | Parked::Invalid => {}
+                Parked::TimedOut if self.word.swap(CONTENDED, Ordering::Acquire) == FREE => return Waited::Taken,
+                Parked::TimedOut => return Waited::TimedOut,
+                Parked::Interrupted => return Waited::Interrupted,
             }
         }
     }
@@ -113,31 +135,12 @@ impl RawLock {
     }
 }
 
-/// What `timeout` means: `None` waits forever.
-pub fn deadline_of(seconds: f64, thread: &mut Thread) -> PyResult<Option<Instant>> {
-    if seconds * 1e9 >= i64::MAX as f64 {
-        return Err(thread.raise(&exc::OVERFLOW_ERROR, "timestamp out of range for C PyTime_t"));
-    }
-    if seconds > TIMEOUT_MAX {
+/// The time until which a wait of so many nanoseconds goes.
+pub fn deadline_of(nanoseconds: i64, thread: &mut Thread) -> PyResult<Option<Instant>> {
+    if nanoseconds as f64 > TIMEOUT_MAX * 1e9 {
         return Err(thread.raise(&exc::OVERFLOW_ERROR, "timeout value is too large"));
     }
-    Ok(Instant::now().checked_add(Duration::from_secs_f64(seconds.max(0.0))))
-}
-
-/// A number of seconds.
-pub fn seconds_of(value: Value, thread: &mut Thread) -> PyResult<f64> {
-    let seconds = match float::as_f64(value) {
-        Some(seconds) => seconds,
-        None if value.is_instance(INT.get()) => convert::index_as_i64(value, thread, Some(&exc::OVERFLOW_ERROR))? as f64,
-        None => {
-            let name = value.type_object().full_name();
-            return Err(thread.raise_type_error(format!("'{name}' object cannot be interpreted as an integer or float")));
-        }
-    };
-    if seconds.is_nan() {
-        return Err(thread.raise_value_error("Invalid value NaN (not a number)"));
-    }
-    Ok(seconds)
+    Ok(Instant::now().checked_add(Duration::from_nanos(nanoseconds.max(0) as u64)))
 }
 
 /// `acquire(blocking=True, timeout=-1)`: takes the lock as these arguments say.
@@ -146,20 +149,21 @@ fn acquire_by(raw: &RawLock, args: Args<'_>, thread: &mut Thread) -> PyResult<bo
         Some(blocking) => compare::truth(blocking, thread)?,
         None => true,
     };
-    let seconds = match args.get(1) {
-        Some(timeout) => seconds_of(timeout, thread)?,
-        None => -1.0,
+    const FOREVER: i64 = -duration::NANOS;
+    let time = match args.get(1) {
+        Some(timeout) => duration::nanoseconds(timeout, Rounding::Up, thread)?,
+        None => FOREVER,
     };
-    if !is_blocking && seconds != -1.0 {
+    if !is_blocking && time != FOREVER {
         return Err(thread.raise_value_error("can't specify a timeout for a non-blocking call"));
     }
-    if seconds < 0.0 && seconds != -1.0 {
+    if time < 0 && time != FOREVER {
         return Err(thread.raise_value_error("timeout value must be a non-negative number"));
     }
     if !is_blocking {
         return Ok(raw.try_acquire());
     }
-    let deadline = if seconds == -1.0 { None } else { deadline_of(seconds, thread)? };
+    let deadline = if time == FOREVER { None } else { deadline_of(time, thread)? };
     raw.acquire_until(deadline, thread)
 }
 

@@ -1,7 +1,10 @@
 //! `_thread`: OS threads that run Python, and locks.
 
+mod excepthook;
 pub mod handle;
+mod local;
 pub mod lock;
+pub mod recursive_lock;
 
 use pyrt_runtime::exceptions::exc;
 use pyrt_runtime::interpreter::NativeModule;
@@ -13,7 +16,7 @@ use pyrt_runtime::sync::Ordering;
 use pyrt_runtime::threads::thread_state::Thread;
 use pyrt_runtime::types::builtin_types::{DICT, TUPLE};
 use pyrt_runtime::types::type_object::{MethodDef, method};
-use pyrt_runtime::types::{module, tuple};
+use pyrt_runtime::types::{module, string, struct_sequence, tuple};
 
 pub const MODULE: NativeModule = NativeModule { name: "_thread", initialize };
 
@@ -25,6 +28,9 @@ fn initialize(this: Value, _thread: &mut Thread) -> PyResult<()> {
     module::add_type(this, &lock::RLOCK);
     module::add_type(this, &handle::HANDLE);
     module::add(this, "error", exc::RUNTIME_ERROR.get().value().to_owned());
+    module::add_type(this, &local::LOCAL);
+    struct_sequence::add_to_module::<excepthook::ExceptHookArgs>(this);
+    module::add(this, "_NAME_MAXLEN", Owned::usize(NAME_MAX));
     module::add(this, "TIMEOUT_MAX", Owned::float(lock::TIMEOUT_MAX));
     Ok(())
 }
@@ -120,6 +126,52 @@ fn daemon_threads_allowed(_module: Value, _thread: &mut Thread) -> PyResult {
     Ok(Owned::bool(true))
 }
 
+/// The longest thread name in bytes, without the terminating zero.
+const NAME_MAX: usize = 15;
+
+fn set_name(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
+    let name = args.at(0);
+    if !string::is_str(name) {
+        let type_name = name.type_object().full_name();
+        return Err(thread.raise_type_error(format!("set_name() argument 'name' must be str, not {type_name}")));
+    }
+    // As with the error handler "replace": what UTF-8 cannot express becomes a question mark.
+    let text: String = string::StrObject::of(name).chars().iter().map(|ch| char::from_u32(ch).unwrap_or('?')).collect();
+    let mut end = text.len().min(NAME_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let part = text.as_bytes()[..end].split(|byte| *byte == 0).next().unwrap_or(&[]);
+    let part = crate::system_call::c_string(part, "embedded null character", thread)?;
+    // SAFETY: a terminated string that is short enough.
+    let errno = unsafe { libc::pthread_setname_np(libc::pthread_self(), part.as_ptr()) };
+    if errno != 0 { Err(thread.raise_os_error(errno, None, None)) } else { Ok(Owned::none()) }
+}
+
+fn get_name(_module: Value, thread: &mut Thread) -> PyResult {
+    let mut name = [0 as libc::c_char; 100];
+    // SAFETY: room as said; the result is terminated.
+    let errno = unsafe { libc::pthread_getname_np(libc::pthread_self(), name.as_mut_ptr(), name.len()) };
+    if errno != 0 {
+        return Err(thread.raise_os_error(errno, None, None));
+    }
+    // SAFETY: as above.
+    Ok(crate::posix::path::decode(unsafe { std::ffi::CStr::from_ptr(name.as_ptr()) }.to_bytes()))
+}
+
+fn is_main_interpreter(_module: Value, _thread: &mut Thread) -> PyResult {
+    Ok(Owned::true_())
+}
+
+fn interrupt_main(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
+    let signal = crate::system_call::c_int_or(args.get(0), libc::SIGINT, thread)?;
+    if !(1..crate::signal::N_SIGNALS as i32).contains(&signal) {
+        return Err(crate::signal::out_of_range(thread));
+    }
+    crate::signal::simulate(signal);
+    Ok(Owned::none())
+}
+
 const START: &str = "-($module, function, args, kwargs=<unrepresentable>, /)";
 const START_JOINABLE: &str = "-($module, function, handle=None, daemon=True)";
 
@@ -130,6 +182,11 @@ static FUNCTIONS: &[MethodDef] = &[
     method("_make_thread_handle", NativeFn::One(make_thread_handle), "-($module, ident, /)", "The handle of a running thread."),
     method("_get_main_thread_ident", NativeFn::NoArgs(get_main_thread_ident), "-($module, /)", "The main thread's ident."),
     method("_shutdown", NativeFn::NoArgs(shutdown), "-($module, /)", "Waits for all threads that are not daemons."),
+    method("_excepthook", NativeFn::One(excepthook::excepthook), "($module, args, /)", "Reports an exception that ended a thread."),
+    method("set_name", NativeFn::Bound(set_name), "($module, /, name)", "Names this thread for the operating system."),
+    method("_get_name", NativeFn::NoArgs(get_name), "($module, /)", "This thread's name for the operating system."),
+    method("_is_main_interpreter", NativeFn::NoArgs(is_main_interpreter), "($module, /)", "True: there is one interpreter."),
+    method("interrupt_main", NativeFn::Bound(interrupt_main), "($module, signum=signal.SIGINT, /)", "As if a signal had come."),
     method("daemon_threads_allowed", NativeFn::NoArgs(daemon_threads_allowed), "-($module, /)", "Whether threads may be daemons."),
     method("allocate_lock", NativeFn::NoArgs(allocate_lock), "-($module, /)", "A new lock."),
     method("allocate", NativeFn::NoArgs(allocate_lock), "-($module, /)", "An old name of allocate_lock()."),

@@ -282,9 +282,14 @@ impl DictObject {
 
     /// Moves the entries to a new block with room to grow.
     fn resize_locked(&self, at_least: usize) {
+        self.resize_with_gap_locked(at_least, 0);
+    }
+
+    /// As `resize_locked`, with room for `gap` entries before the first.
+    fn resize_with_gap_locked(&self, at_least: usize, gap: usize) {
         let old = self.keys.load(Ordering::Relaxed);
         // SAFETY: the current block, which only the lock holder replaces.
-        let new = unsafe { (*old).rebuilt_locked(Keys::log2_for(at_least.saturating_mul(3) / 2 + 1)) };
+        let new = unsafe { (*old).rebuilt_locked(Keys::log2_for((at_least + gap).saturating_mul(3) / 2 + 1), gap) };
         // Release: the block is complete before it can be found.
         self.keys.store(new, Ordering::Release);
         // SAFETY: unlinked; its references have moved to the new block.
@@ -333,17 +338,55 @@ impl DictObject {
         Some(removed)
     }
 
+    /// Moves the entry of `key` behind or before all others. False if there is none.
+    pub fn move_to_end(&self, key: Value, last: bool, thread: &mut Thread) -> PyResult<bool> {
+        let hash = hash_key(key, thread)?;
+        loop {
+            let changes = self.changes();
+            let Lookup::Found(mut index) = self.find(key, hash, thread)? else { return Ok(false) };
+            let guard = self.header.lock_leaf();
+            if self.changes() != changes {
+                continue;
+            }
+            let keys = self.keys();
+            if index == if last { keys.n_entries() - 1 } else { keys.first() } {
+                return Ok(true);
+            }
+            let (gap, is_full) = if last { (0, !keys.has_room()) } else { (self.len() / 2 + 4, !keys.has_gap()) };
+            if is_full {
+                index = gap + (0..index).filter(|&i| keys.is_live(i)).count();
+                self.resize_with_gap_locked(self.len() + 1, gap);
+            }
+            let keys = self.keys();
+            let (Some(own_key), Some(value)) = (keys.load_key_locked(index), keys.load_value_locked(index)) else { return Ok(false) };
+            keys.reset_version();
+            // The new entry comes first, so that a reader finds one of the two.
+            if last {
+                keys.append_locked(own_key, hash, value);
+            } else {
+                keys.prepend_locked(own_key, hash, value);
+            }
+            let removed = keys.remove_locked(index, hash);
+            self.changes.store(changes.wrapping_add(1), Ordering::Relaxed);
+            drop(guard);
+            drop(removed);
+            return Ok(true);
+        }
+    }
+
     /// Removes the last (or first) entry: `popitem`.
     pub fn pop_entry(&self, last: bool, _thread: &mut Thread) -> Option<Entry> {
         let _guard = self.header.lock_leaf();
         let keys = self.keys();
         let n = keys.n_entries();
-        let index = if last { (0..n).rev().find(|&i| keys.is_live(i)) } else { (0..n).find(|&i| keys.is_live(i)) }?;
+        let index = if last { (0..n).rev().find(|&i| keys.is_live(i)) } else { (keys.first()..n).find(|&i| keys.is_live(i)) }?;
         let hash = keys.entry_hash(index);
         let (key, value) = self.remove_index_locked(index, hash)?;
         if last {
             // The tail is unused again in a single-threaded view, so that popitem in a loop stays linear.
             keys.trim_tail_locked();
+        } else {
+            keys.set_first_locked(index + 1);
         }
         Some(Entry { key, value, hash })
     }
@@ -582,12 +625,16 @@ pub fn raise_key_error(key: Value, thread: &mut Thread) -> crate::object::value:
     thread.raise_value(&exc::KEY_ERROR, key.to_owned())
 }
 
-pub(crate) unsafe fn dealloc(value: Value) {
+/// # Safety
+/// `value` is a dead dict.
+pub unsafe fn dealloc(value: Value) {
     // SAFETY: the object is dead; its block dies with all references.
     unsafe { Keys::retire(value.as_ref::<DictObject>().keys.load(Ordering::Relaxed), true) };
 }
 
-pub(crate) unsafe fn traverse(value: Value, visit: &mut dyn FnMut(Value)) {
+/// # Safety
+/// `value` is a dict, the world is stopped.
+pub unsafe fn traverse(value: Value, visit: &mut dyn FnMut(Value)) {
     // SAFETY: the object is a dict; the world is stopped.
     let keys = unsafe { value.as_ref::<DictObject>() }.keys();
     for index in 0..keys.n_entries() {
@@ -600,7 +647,9 @@ pub(crate) unsafe fn traverse(value: Value, visit: &mut dyn FnMut(Value)) {
     }
 }
 
-pub(crate) unsafe fn clear(value: Value) {
+/// # Safety
+/// `value` is a dict.
+pub unsafe fn clear(value: Value) {
     // SAFETY: the object is alive and garbage: the collector holds a reference.
     let dict = unsafe { value.as_ref::<DictObject>() };
     let old = {

@@ -24,6 +24,10 @@ pub struct Keys {
     version: AtomicU32,
     n_entries: AtomicUsize,
     capacity: usize,
+    /// All entries before this one are empty: where a search for the first one starts.
+    first: AtomicUsize,
+    /// Entries before this one have never been used: room at the front. At most `first`.
+    gap: AtomicUsize,
 }
 
 #[repr(C)]
@@ -52,6 +56,8 @@ static SHARED_EMPTY: SharedEmpty = SharedEmpty {
         version: AtomicU32::new(0),
         n_entries: AtomicUsize::new(0),
         capacity: 0,
+        first: AtomicUsize::new(0),
+        gap: AtomicUsize::new(0),
     },
     indices: [AtomicU8::new(u8::MAX)],
 };
@@ -118,6 +124,8 @@ impl Keys {
                 version: AtomicU32::new(0),
                 n_entries: AtomicUsize::new(0),
                 capacity,
+                first: AtomicUsize::new(0),
+                gap: AtomicUsize::new(0),
             });
             std::ptr::write_bytes(block.add(size_of::<Keys>()), 0xFF, entries_at - size_of::<Keys>());
             std::ptr::write_bytes(block.add(entries_at), 0, layout.size() - entries_at);
@@ -374,6 +382,36 @@ impl Keys {
         self.n_entries.load(Ordering::Relaxed) < self.capacity
     }
 
+    /// Where a search for the first entry starts.
+    pub fn first(&self) -> usize {
+        self.first.load(Ordering::Relaxed)
+    }
+
+    /// Says that all entries before `index` are empty.
+    pub fn set_first_locked(&self, index: usize) {
+        self.first.store(index, Ordering::Relaxed);
+    }
+
+    /// Whether an entry can be put before all others.
+    pub fn has_gap(&self) -> bool {
+        self.gap.load(Ordering::Relaxed) > 0
+    }
+
+    /// Puts an entry before all others; the caller knows that there is a gap.
+    pub fn prepend_locked(&self, key: Owned, hash: i64, value: Owned) {
+        let Some(index) = self.gap.load(Ordering::Relaxed).checked_sub(1) else { return };
+        if !string::is_exact(*key) {
+            self.all_strings.store(false, Ordering::Relaxed);
+        }
+        let entry = self.entry(index);
+        entry.hash.store(hash, Ordering::Relaxed);
+        entry.value.replace_locked(Some(value));
+        entry.key.replace_locked(Some(key));
+        self.gap.store(index, Ordering::Relaxed);
+        self.first.store(index, Ordering::Relaxed);
+        self.place_index(hash, index as u32);
+    }
+
     pub fn append_locked(&self, key: Owned, hash: i64, value: Owned) {
         let index = self.n_entries.load(Ordering::Relaxed);
         debug_assert!(index < self.capacity);
@@ -429,21 +467,25 @@ impl Keys {
             return;
         }
         let mut n = self.n_entries.load(Ordering::Relaxed);
-        while n > 0 && self.peek_key(n - 1).is_none() {
+        let first = self.first();
+        while n > first && self.peek_key(n - 1).is_none() {
             n -= 1;
         }
         self.n_entries.store(n, Ordering::Relaxed);
     }
 
-    /// A new block of `1 << log2` indices that the live entries of this one are moved to.
-    pub fn rebuilt_locked(&self, log2: u8) -> *mut Keys {
+    /// A new block of `1 << log2` indices that the live entries of this one are moved to, behind a gap of so many
+    /// unused entries.
+    pub fn rebuilt_locked(&self, log2: u8, gap: usize) -> *mut Keys {
         let new = Keys::allocate(log2);
         // SAFETY: `new` is ours. Moving words without touching counts: this block is retired without its contents, and
         // late readers still find the words here, kept alive by the new block until it changes, after which the objects'
         // headers decide (try-increment) while this block waits for its grace period.
         let target = unsafe { &*new };
-        let mut n = 0;
-        for index in 0..self.n_entries() {
+        target.first.store(gap, Ordering::Relaxed);
+        target.gap.store(gap, Ordering::Relaxed);
+        let mut n = gap;
+        for index in self.first()..self.n_entries() {
             let entry = self.entry(index);
             let (Some(key), Some(value)) = (entry.key.peek(), entry.value.peek()) else { continue };
             let hash = entry.hash.load(Ordering::Relaxed);

@@ -23,12 +23,14 @@ struct DictView {
     dict: Owned,
 }
 
-fn dict_of(view: Value) -> Value {
+/// The dict that a view shows.
+pub fn dict_of(view: Value) -> Value {
     // SAFETY: called for the three types of this file only, which share the layout.
     *unsafe { view.as_ref::<DictView>() }.dict
 }
 
-fn new_of_type(ty: &StaticType, dict: Value) -> Owned {
+/// A view of one of the three types or of a type derived from them.
+pub fn new_of_type(ty: &StaticType, dict: Value) -> Owned {
     lifetime::allocate_object(ty.get(), |header| DictView { header, dict: dict.to_owned() })
 }
 

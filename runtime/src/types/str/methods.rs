@@ -219,7 +219,6 @@ pub static SPEC: TypeSpec = TypeSpec {
     doc: "str(object='') -> str\nstr(bytes_or_buffer[, encoding[, errors]]) -> str\n\nA string: from any object by its __str__ or __repr__, or decoded from bytes.",
     flags: TYPE_BASETYPE | TYPE_STR_SUBCLASS | TYPE_MATCH_SELF | TYPE_VAR_SIZED,
     basic_size: 40,
-    item_size: 1,
     slots: &[
         SlotFn::repr(str_repr),
         SlotFn::str(str_str),

@@ -1,0 +1,123 @@
+//! Where the executable and the library are: `sys.executable`, `sys.prefix`, `sys.path`.
+//!
+//! The library is in `lib/python3.14` beside the folder of the executable or above it; in a virtual environment
+//! (`pyvenv.cfg`), beside the executable that its `home` names.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use pyrt_runtime::FREE_THREADED;
+use pyrt_runtime::interpreter::Config;
+
+/// The library's folder under a prefix: `lib/python3.14`, with `t` in the build without a GIL.
+fn library_folder() -> String {
+    format!("lib/python3.14{}", if FREE_THREADED { "t" } else { "" })
+}
+
+/// A file that every library has.
+const LANDMARK: &str = "os.py";
+
+fn is_executable(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+/// The path from the root, without the `.` and `..` of its start.
+pub fn absolute(path: &Path) -> PathBuf {
+    if path.is_absolute() {
+        return path.to_path_buf();
+    }
+    match std::env::current_dir() {
+        Ok(current) => current.join(path.strip_prefix("./").unwrap_or(path)),
+        Err(_) => path.to_path_buf(),
+    }
+}
+
+/// The program's own file: by its name if that has a folder in it, else by `PATH`.
+fn program(name: &OsStr) -> Option<PathBuf> {
+    if name.as_bytes().contains(&b'/') {
+        return Some(absolute(Path::new(name)));
+    }
+    let found = std::env::var_os("PATH").and_then(|path| {
+        std::env::split_paths(&path).map(|folder| folder.join(name)).find(|candidate| is_executable(candidate))
+    });
+    found.map(|found| absolute(&found)).or_else(|| std::env::current_exe().ok())
+}
+
+/// The value of `home` in a `pyvenv.cfg`.
+fn venv_home(executable: &Path) -> Option<(PathBuf, PathBuf)> {
+    let folder = executable.parent()?;
+    for root in [Some(folder), folder.parent()].into_iter().flatten() {
+        let Ok(text) = std::fs::read_to_string(root.join("pyvenv.cfg")) else { continue };
+        for line in text.lines() {
+            if let Some((name, value)) = line.split_once('=') {
+                if name.trim().eq_ignore_ascii_case("home") {
+                    return Some((root.to_path_buf(), PathBuf::from(value.trim())));
+                }
+            }
+        }
+    }
+    None
+}
+
+/// The prefix that has the library, from a folder upwards.
+fn prefix_from(folder: &Path) -> Option<PathBuf> {
+    let library = library_folder();
+    folder.ancestors().find(|ancestor| ancestor.join(&library).join(LANDMARK).is_file()).map(Path::to_path_buf)
+}
+
+/// Fills in everything that depends on where things are.
+pub fn configure(config: &mut Config, home: Option<&OsStr>, python_path: Option<&OsStr>) {
+    let name = config.orig_argv.first().cloned().unwrap_or_else(|| "python".into());
+    let executable = program(&name).unwrap_or_default();
+    let mut base_executable = executable.clone();
+    let mut venv = None;
+    if home.is_none() {
+        if let Some((root, home)) = venv_home(&executable) {
+            if let Some(name) = executable.file_name() {
+                base_executable = home.join(name);
+            }
+            if !is_executable(&base_executable) {
+                base_executable = executable.canonicalize().unwrap_or(base_executable);
+            }
+            venv = Some((root, home));
+        }
+    }
+    let base_prefix = match (home, &venv) {
+        (Some(home), _) => Some(PathBuf::from(OsStr::from_bytes(home.as_bytes().split(|byte| *byte == b':').next().unwrap_or_default()))),
+        (None, Some((_, home))) => prefix_from(home).or_else(|| prefix_from(base_executable.canonicalize().ok()?.parent()?)),
+        (None, None) => {
+            let by_name = executable.parent().and_then(prefix_from);
+            by_name.or_else(|| prefix_from(executable.canonicalize().or_else(|_| std::env::current_exe()).ok()?.parent()?))
+        }
+    };
+    let base_prefix = base_prefix.unwrap_or_else(|| {
+        eprintln!("Could not find platform independent libraries <prefix>");
+        PathBuf::from("/usr/local")
+    });
+    let prefix = venv.map_or_else(|| base_prefix.clone(), |(root, _)| root);
+    let library = base_prefix.join(library_folder());
+    let mut search: Vec<OsString> = Vec::new();
+    if let Some(python_path) = python_path {
+        search.extend(python_path.as_bytes().split(|byte| *byte == b':').map(|part| absolute(Path::new(OsStr::from_bytes(part))).into_os_string()));
+    }
+    search.push(base_prefix.join("lib").join(if FREE_THREADED { "python314t.zip" } else { "python314.zip" }).into_os_string());
+    search.push(library.clone().into_os_string());
+    config.executable = executable.into_os_string();
+    config.base_executable = base_executable.into_os_string();
+    config.prefix = prefix.into_os_string();
+    config.base_prefix = base_prefix.into_os_string();
+    config.home_lib = library.into_os_string();
+    config.module_search_paths = search;
+}
+
+/// What `sys.path[0]` is for a script: the folder of the file that a link leads to.
+pub fn script_folder(script: &Path) -> OsString {
+    let resolved = match script.read_link() {
+        Ok(target) => script.parent().map_or(target.clone(), |parent| parent.join(&target)),
+        Err(_) => script.to_path_buf(),
+    };
+    let folder = absolute(&resolved).canonicalize().ok().and_then(|path| path.parent().map(Path::to_path_buf));
+    folder.map_or_else(|| OsString::from_vec(Vec::new()), PathBuf::into_os_string)
+}

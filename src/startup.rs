@@ -1,0 +1,391 @@
+//! The stages of a run: interpreter, import, standard streams, `site`, the program, the end.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use pyrt_runtime::builtins::source::{self, SourceOptions};
+use pyrt_runtime::codecs::fs_decode;
+use pyrt_runtime::exceptions::exc;
+use pyrt_runtime::interp::call_frame;
+use pyrt_runtime::interpreter::Config;
+use pyrt_runtime::lifecycle;
+use pyrt_runtime::protocol::{attribute, call};
+use pyrt_runtime::threads::gil;
+use pyrt_runtime::types::builtin_types::shapes;
+use pyrt_runtime::types::dict::DictObject;
+use pyrt_runtime::types::module;
+use pyrt_runtime::{Owned, PyResult, Thread, import, names};
+use pyrt_stdlib::frozen;
+
+use crate::options::{Options, Task};
+use crate::{paths, prompt};
+
+/// Runs to the end; the exit code.
+pub fn run(options: Options, config: Config) -> i32 {
+    let wants_gil = config.gil;
+    let Ok(mut thread) = lifecycle::start(config) else {
+        eprintln!("Fatal Python error: the interpreter cannot be started");
+        return 1;
+    };
+    if wants_gil == Some(true) {
+        gil::enable();
+    }
+    let thread = &mut *thread;
+    if initialize(thread).is_err() {
+        let code = lifecycle::handle_uncaught(thread);
+        eprintln!("Fatal Python error: init_import_site: Failed to import the site module\nPython runtime state: initialized");
+        return code.max(1);
+    }
+    let mut code = run_task(&options, thread);
+    let wants_prompt = thread.interpreter.config.read().inspect || std::env::var_os("PYTHONINSPECT").is_some_and(|text| !text.is_empty());
+    let had_prompt = matches!(options.task, Task::StandardInput) && is_interactive(thread);
+    if wants_prompt && !had_prompt {
+        prompt::remember_last_exception(thread);
+        code = prompt::run(thread);
+    }
+    let ended = lifecycle::finish(thread);
+    if code == lifecycle::EXIT_BY_SIGINT {
+        // SAFETY: restores the default action, which ends the process.
+        unsafe {
+            libc::signal(libc::SIGINT, libc::SIG_DFL);
+            libc::kill(libc::getpid(), libc::SIGINT);
+        }
+    }
+    if ended { code } else { 120 }
+}
+
+fn initialize(thread: &mut Thread) -> PyResult<()> {
+    pyrt_stdlib::register(thread.interpreter);
+    pyrt_stdlib::warnings::install(thread.interpreter);
+    pyrt_stdlib::sys::install(thread)?;
+    install_importlib(thread)?;
+    import::import_module("encodings", thread)?;
+    open_streams(thread)?;
+    make_main(thread)?;
+    let (has_warn_options, skips_site, wants_faulthandler) = {
+        let config = thread.interpreter.config.read();
+        (!config.warn_options.is_empty(), config.no_site, config.faulthandler)
+    };
+    if wants_faulthandler && thread.interpreter.native_module("faulthandler").is_some() {
+        let handler = import::import_module("faulthandler", thread)?;
+        call::call_method(*handler, *names::interned("enable"), &[], thread)?;
+    }
+    if has_warn_options {
+        import::import_module("warnings", thread)?;
+    }
+    if !skips_site {
+        let site = import::import_module("site", thread)?;
+        call::call_method(*site, *names::interned("main"), &[], thread)?;
+    }
+    Ok(())
+}
+
+/// `importlib._bootstrap` and its other half, `zipimport` in front of the path hooks.
+fn install_importlib(thread: &mut Thread) -> PyResult<()> {
+    let interpreter = thread.interpreter;
+    let Some(bootstrap) = frozen::find("_frozen_importlib") else { return Ok(()) };
+    let bootstrap = frozen::import(bootstrap, thread)?;
+    let imp = import::import_module("_imp", thread)?;
+    let sys = interpreter.load(&interpreter.sys_module).unwrap_or_else(Owned::none);
+    call::call_method(*bootstrap, names::names()._install, &[*sys, *imp], thread)?;
+    interpreter.store(&interpreter.importlib, Some(bootstrap.clone()));
+    call::call_method(*bootstrap, names::names()._install_external_importers, &[], thread)?;
+    let zipimport = import::import_module("zipimport", thread)?;
+    let importer = attribute::get(*zipimport, names::names().zipimporter, thread)?;
+    let hooks = attribute::get(*sys, names::names().path_hooks, thread)?;
+    let zero = Owned::int(0);
+    call::call_method(*hooks, names::names().insert, &[*zero, *importer], thread)?;
+    Ok(())
+}
+
+/// `sys.stdin`, `sys.stdout`, `sys.stderr` and `open`.
+fn open_streams(thread: &mut Thread) -> PyResult<()> {
+    let io = import::import_module("_io", thread)?;
+    // The library's `io` is what programs see; it is imported here as by CPython.
+    let open = attribute::get(*io, names::names().open, thread)?;
+    let interpreter = thread.interpreter;
+    if let Some(builtins) = interpreter.load(&interpreter.builtins_module) {
+        module::add(*builtins, "open", open.clone());
+    }
+    let Some(sys) = interpreter.load(&interpreter.sys_module) else { return Ok(()) };
+    for (fd, name) in [(0, "stdin"), (1, "stdout"), (2, "stderr")] {
+        let stream = open_stream(fd, name, &open, &io, thread)?;
+        module::add(*sys, name, stream.clone());
+        module::add(*sys, &format!("__{name}__"), stream);
+    }
+    Ok(())
+}
+
+/// Whether the locale is the plain C one, where undecodable input must survive.
+fn is_c_locale() -> bool {
+    let value = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| std::env::var_os(name).filter(|value| !value.is_empty()));
+    value.is_none_or(|value| value == "C" || value == "POSIX")
+}
+
+fn open_stream(fd: i32, name: &str, open: &Owned, io: &Owned, thread: &mut Thread) -> PyResult {
+    // SAFETY: asks about a descriptor.
+    if unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 {
+        return Ok(Owned::none());
+    }
+    let (unbuffered, interactive, encoding, errors, utf8) = {
+        let config = thread.interpreter.config.read();
+        (config.unbuffered, config.interactive, config.stdio_encoding.clone(), config.stdio_errors.clone(), config.utf8_mode)
+    };
+    let is_output = fd != 0;
+    let (none, false_, minus_one) = (Owned::none(), Owned::false_(), Owned::int(if unbuffered && is_output { 0 } else { -1 }));
+    let mode = Owned::str(if is_output { "wb" } else { "rb" });
+    let number = Owned::int(i64::from(fd));
+    let buffer = match call::call(**open, &[*number, *mode, *minus_one, *none, *none, *none, *false_], thread) {
+        Ok(buffer) => buffer,
+        Err(raised) => {
+            // A descriptor that cannot be used (a folder as standard input).
+            drop::<Owned>(thread.catch(raised, &exc::OS_ERROR)?);
+            return Ok(Owned::none());
+        }
+    };
+    let raw = if unbuffered && is_output { buffer.clone() } else { attribute::get_by_text(*buffer, "raw", thread)? };
+    let label = Owned::str(&format!("<{name}>"));
+    attribute::set(*raw, names::names().name, *label, thread)?;
+    // SAFETY: asks about a descriptor.
+    let is_terminal = unsafe { libc::isatty(fd) } == 1;
+    let line_buffering = Owned::bool(!unbuffered && (is_terminal || interactive) || unbuffered);
+    let write_through = Owned::bool(unbuffered && is_output);
+    let lenient = is_c_locale() || utf8;
+    let errors = match errors {
+        _ if fd == 2 => "backslashreplace".to_string(),
+        Some(errors) => errors,
+        None => (if lenient { "surrogateescape" } else { "strict" }).to_string(),
+    };
+    let encoding = Owned::str(&encoding.unwrap_or_else(|| "utf-8".into()));
+    let (errors, newline) = (Owned::str(&errors), Owned::str("\n"));
+    let class = attribute::get_by_text(**io, "TextIOWrapper", thread)?;
+    let stream = call::call(*class, &[*buffer, *encoding, *errors, *newline, *line_buffering, *write_through], thread)?;
+    let text_mode = Owned::str(if is_output { "w" } else { "r" });
+    attribute::set(*stream, names::names().mode, *text_mode, thread)?;
+    Ok(stream)
+}
+
+/// `__main__` with a loader, as code run by `-c` or typed in sees it.
+fn make_main(thread: &mut Thread) -> PyResult<()> {
+    let namespace = lifecycle::main_namespace(thread)?;
+    let interpreter = thread.interpreter;
+    if let Some(bootstrap) = interpreter.load(&interpreter.importlib) {
+        let loader = attribute::get_by_text(*bootstrap, "BuiltinImporter", thread)?;
+        DictObject::of(*namespace).set_by_text("__loader__", loader);
+    }
+    Ok(())
+}
+
+/// Whether commands are read from a terminal, or as from one.
+fn is_interactive(thread: &Thread) -> bool {
+    // SAFETY: asks about a descriptor.
+    let is_terminal = unsafe { libc::isatty(0) == 1 };
+    is_terminal || thread.interpreter.config.read().interactive
+}
+
+fn prepend_path(folder: &OsStr, thread: &mut Thread) -> PyResult<()> {
+    let path = thread.interpreter.sys_get(names::names().path);
+    if let Some(path) = path {
+        let (zero, folder) = (Owned::int(0), fs_decode(folder.as_bytes()));
+        call::call_method(*path, names::names().insert, &[*zero, *folder], thread)?;
+    }
+    Ok(())
+}
+
+/// Runs what was asked for; the exit code.
+fn run_task(options: &Options, thread: &mut Thread) -> i32 {
+    let result: PyResult<()> = match &options.task {
+        Task::Command(command) => run_command(command, thread),
+        Task::Module(name) => run_module(name, thread),
+        Task::File(file) => match run_file(file, options.skip_first_line, thread) {
+            Ok(code) => return finish_task(Ok(()), thread, code),
+            Err(raised) => Err(raised),
+        },
+        Task::StandardInput => {
+            if is_interactive(thread) {
+                if let Err(_raised) = start_prompt(thread) {
+                    return lifecycle::handle_uncaught(thread);
+                }
+                return prompt::run(thread);
+            }
+            run_standard_input(options.skip_first_line, thread)
+        }
+    };
+    finish_task(result, thread, 0)
+}
+
+fn finish_task(result: PyResult<()>, thread: &mut Thread, code: i32) -> i32 {
+    match result {
+        Ok(()) => code,
+        Err(_) => lifecycle::handle_uncaught(thread),
+    }
+}
+
+fn safe_path(thread: &Thread) -> bool {
+    thread.interpreter.config.read().safe_path
+}
+
+fn start_prompt(thread: &mut Thread) -> PyResult<()> {
+    if !safe_path(thread) {
+        prepend_path(OsStr::new(""), thread)?;
+    }
+    prompt::run_startup_file(thread)
+}
+
+fn run_command(command: &OsStr, thread: &mut Thread) -> PyResult<()> {
+    if !safe_path(thread) {
+        prepend_path(OsStr::new(""), thread)?;
+    }
+    let Some(command) = command.to_str() else {
+        return Err(thread.raise(&exc::SYSTEM_EXIT, "Unable to decode the command from the command line"));
+    };
+    let text = format!("{}\n", dedent(command));
+    let code = source::compile_text(&text, "<string>", SourceOptions::module(thread), thread)?;
+    remember_source(&code, &text, "<string>", thread)?;
+    lifecycle::run_main(*code, thread).map(drop)
+}
+
+/// Tells `linecache` the text of code that has no file, for tracebacks.
+pub fn remember_source(code: &Owned, text: &str, filename: &str, thread: &mut Thread) -> PyResult<()> {
+    let linecache = match import::import_module("linecache", thread) {
+        Ok(linecache) => linecache,
+        Err(raised) => {
+            drop::<Owned>(thread.catch(raised, &exc::EXCEPTION)?);
+            return Ok(());
+        }
+    };
+    let (text, filename) = (Owned::str(text), Owned::str(filename));
+    call::call_method(*linecache, *names::interned("_register_code"), &[**code, *text, *filename], thread)?;
+    Ok(())
+}
+
+/// The text without the indentation that all its lines share; blank lines become empty.
+fn dedent(text: &str) -> String {
+    let is_blank = |line: &str| line.bytes().all(|byte| byte == b' ' || byte == b'\t' || byte == b'\r');
+    let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
+    let mut margin: Option<&str> = None;
+    for line in text.split('\n').filter(|line| !is_blank(line)) {
+        let own = &line[..indent(line)];
+        margin = Some(match margin {
+            None => own,
+            Some(margin) => {
+                let shared = margin.bytes().zip(own.bytes()).take_while(|(a, b)| a == b).count();
+                &margin[..shared]
+            }
+        });
+    }
+    let cut = margin.map_or(0, str::len);
+    if cut == 0 {
+        return text.to_string();
+    }
+    let lines: Vec<&str> = text.split('\n').map(|line| if is_blank(line) { "" } else { &line[cut..] }).collect();
+    lines.join("\n")
+}
+
+fn run_module(name: &OsStr, thread: &mut Thread) -> PyResult<()> {
+    if !safe_path(thread) {
+        let folder = std::env::current_dir().unwrap_or_default();
+        prepend_path(folder.as_os_str(), thread)?;
+    }
+    let name = fs_decode(name.as_bytes());
+    let runpy = import::import_module("runpy", thread)?;
+    let run = *names::interned("_run_module_as_main");
+    call::call_method(*runpy, run, &[*name, *Owned::true_()], thread).map(drop)
+}
+
+/// Runs a script, or a folder or zip file with `__main__`. An exit code where the file cannot be read.
+fn run_file(file: &OsStr, skip_first_line: bool, thread: &mut Thread) -> PyResult<i32> {
+    if is_import_location(file, thread)? {
+        prepend_path(file, thread)?;
+        let name = Owned::str("__main__");
+        let runpy = import::import_module("runpy", thread)?;
+        let run = *names::interned("_run_module_as_main");
+        call::call_method(*runpy, run, &[*name, *Owned::false_()], thread)?;
+        return Ok(0);
+    }
+    let path = paths::absolute(Path::new(file));
+    let executable = thread.interpreter.config.read().orig_argv.first().cloned().unwrap_or_default();
+    let (shown, program) = (path.display().to_string(), executable.to_string_lossy().into_owned());
+    if !safe_path(thread) {
+        prepend_path(&paths::script_folder(&path), thread)?;
+    }
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if path.is_dir() => {
+            let _ = error;
+            eprintln!("{program}: can't find '__main__' module in '{shown}'");
+            return Ok(1);
+        }
+        Err(error) => {
+            let code = error.raw_os_error().unwrap_or(0);
+            let text = pyrt_runtime::exceptions::raise::system_error_text(code);
+            eprintln!("{program}: can't open file '{shown}': [Errno {code}] {text}");
+            return Ok(2);
+        }
+    };
+    let namespace = lifecycle::main_namespace(thread)?;
+    let dict = DictObject::of(*namespace);
+    let filename = fs_decode(path.as_os_str().as_bytes());
+    dict.set_by_text("__file__", filename.clone());
+    dict.set_by_text("__cached__", Owned::none());
+    let is_compiled = bytes.get(..4) == Some(&pyrt_stdlib::imp::MAGIC_NUMBER_TOKEN.to_le_bytes()[..]);
+    let loader_class = if is_compiled { "SourcelessFileLoader" } else { "SourceFileLoader" };
+    let external = import::import_module("_frozen_importlib_external", thread)?;
+    let class = attribute::get_by_text(*external, loader_class, thread)?;
+    let main = Owned::str("__main__");
+    let loader = call::call(*class, &[*main, *filename], thread)?;
+    dict.set_by_text("__loader__", loader);
+    let code = if is_compiled {
+        let code = pyrt_stdlib::marshal::loads_bytes(bytes.get(16..).unwrap_or_default(), thread)?;
+        if !code.has_shape(shapes::CODE) {
+            return Err(thread.raise(&exc::RUNTIME_ERROR, "Bad code object in .pyc file"));
+        }
+        code
+    } else {
+        let bytes = if skip_first_line { without_first_line(bytes) } else { bytes };
+        let text = source::decode_source(&bytes, &shown, thread)?;
+        source::compile_text(&text, &shown, SourceOptions::module(thread), thread)?
+    };
+    let result = call_frame::run_code(*code, *namespace, *namespace, thread);
+    // The names go even if the code failed, as after CPython's run of a file.
+    if result.is_ok() {
+        for name in ["__file__", "__cached__"] {
+            let name = names::interned(name);
+            drop(dict.remove_str(*name));
+        }
+    }
+    result.map(|_| 0)
+}
+
+fn without_first_line(bytes: Vec<u8>) -> Vec<u8> {
+    // The line end stays, so that line numbers are right.
+    let at = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+    bytes[at..].to_vec()
+}
+
+/// Whether a path hook takes the file: a folder with `__main__.py`, a zip file.
+fn is_import_location(file: &OsStr, thread: &mut Thread) -> PyResult<bool> {
+    let external = import::import_module("_frozen_importlib_external", thread)?;
+    let finder = attribute::get_by_text(*external, "PathFinder", thread)?;
+    let name = fs_decode(file.as_bytes());
+    let hooks = *names::interned("_path_hooks");
+    let Some(hook) = attribute::get_optional(*finder, hooks, thread)? else { return Ok(false) };
+    let importer = call::call(*hook, &[*name], thread)?;
+    Ok(!importer.is_none())
+}
+
+fn run_standard_input(skip_first_line: bool, thread: &mut Thread) -> PyResult<()> {
+    if !safe_path(thread) {
+        prepend_path(OsStr::new(""), thread)?;
+    }
+    let mut bytes = Vec::new();
+    let read = std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes);
+    if let Err(error) = read {
+        return Err(thread.raise_os_error(error.raw_os_error().unwrap_or(0), None, None));
+    }
+    let bytes = if skip_first_line { without_first_line(bytes) } else { bytes };
+    let text = source::decode_source(&bytes, "<stdin>", thread)?;
+    let code = source::compile_text(&text, "<stdin>", SourceOptions::module(thread), thread)?;
+    lifecycle::run_main(*code, thread).map(drop)
+}
