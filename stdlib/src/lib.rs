@@ -42,6 +42,7 @@ pub mod thread;
 pub mod time;
 pub mod tokenize;
 pub mod types;
+pub mod typing;
 pub mod unicodedata;
 pub mod version;
 pub mod warnings;
@@ -89,6 +90,7 @@ pub static MODULES: &[NativeModule] = &[
     time::MODULE,
     tokenize::MODULE,
     types::MODULE,
+    typing::MODULE,
     unicodedata::MODULE,
     warnings::MODULE,
     weakref::MODULE,
@@ -101,4 +103,5 @@ pub fn register(interpreter: &Interpreter) {
         interpreter.add_native_module(*module);
     }
     interpreter.set_hooks(|hooks| hooks.compile_ast = Some(ast::compile_hook));
+    typing::install_hooks(interpreter);
 }
