@@ -54,6 +54,8 @@ use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 /// All native modules of this crate.
 pub static MODULES: &[NativeModule] = &[
     abc::MODULE,
+    accounts::GRP,
+    accounts::PWD,
     ast::MODULE,
     atexit::MODULE,
     binascii::MODULE,
@@ -64,7 +66,6 @@ pub static MODULES: &[NativeModule] = &[
     fcntl::MODULE,
     functools::MODULE,
     gc::MODULE,
-    accounts::GRP,
     imp::MODULE,
     io::MODULE,
     itertools::MODULE,
@@ -74,7 +75,6 @@ pub static MODULES: &[NativeModule] = &[
     opcode::MODULE,
     operator::MODULE,
     posix::MODULE,
-    accounts::PWD,
     random::MODULE,
     resource::MODULE,
     select::MODULE,
