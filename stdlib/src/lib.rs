@@ -1,9 +1,11 @@
 //! Native modules: one file or folder each, named as the module without its underscore where that is free.
 
 pub mod abc;
+pub mod array;
 pub mod ast;
 pub mod atexit;
 pub mod binascii;
+pub mod bisect;
 pub mod codecs;
 pub mod collections;
 pub mod contextvars;
@@ -13,9 +15,11 @@ pub mod exception_class;
 pub mod frozen;
 pub mod functools;
 pub mod gc;
+pub mod heapq;
 pub mod imp;
 pub mod io;
 pub mod itertools;
+pub mod json;
 pub mod locale;
 pub mod marshal;
 pub mod math;
@@ -23,6 +27,7 @@ pub mod native_type;
 pub mod opcode;
 pub mod operator;
 pub mod posix;
+pub mod queue;
 pub mod random;
 pub mod signal;
 pub mod sre;
@@ -47,24 +52,29 @@ use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 /// All native modules of this crate.
 pub static MODULES: &[NativeModule] = &[
     abc::MODULE,
+    array::MODULE,
     ast::MODULE,
     atexit::MODULE,
     binascii::MODULE,
+    bisect::MODULE,
     codecs::MODULE,
     collections::MODULE,
     contextvars::MODULE,
     errno::MODULE,
     functools::MODULE,
     gc::MODULE,
+    heapq::MODULE,
     imp::MODULE,
     io::MODULE,
     itertools::MODULE,
+    json::MODULE,
     locale::MODULE,
     marshal::MODULE,
     math::MODULE,
     opcode::MODULE,
     operator::MODULE,
     posix::MODULE,
+    queue::MODULE,
     random::MODULE,
     signal::MODULE,
     sre::MODULE,
