@@ -1,6 +1,7 @@
 //! Native modules: one file or folder each, named as the module without its underscore where that is free.
 
 pub mod abc;
+pub mod accounts;
 pub mod array;
 pub mod ast;
 pub mod atexit;
@@ -12,6 +13,7 @@ pub mod contextvars;
 pub mod duration;
 pub mod errno;
 pub mod exception_class;
+pub mod fcntl;
 pub mod frozen;
 pub mod functools;
 pub mod gc;
@@ -29,13 +31,17 @@ pub mod operator;
 pub mod posix;
 pub mod queue;
 pub mod random;
+pub mod resource;
+pub mod select;
 pub mod signal;
 pub mod sre;
 pub mod stat;
 pub mod string;
 pub mod structure;
+pub mod subprocess;
 pub mod symtable;
 pub mod sys;
+pub mod sysconfig;
 pub mod system_call;
 pub mod thread;
 pub mod time;
@@ -46,12 +52,15 @@ pub mod unicodedata;
 pub mod version;
 pub mod warnings;
 pub mod weakref;
+pub mod zlib;
 
 use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 
 /// All native modules of this crate.
 pub static MODULES: &[NativeModule] = &[
     abc::MODULE,
+    accounts::GRP,
+    accounts::PWD,
     array::MODULE,
     ast::MODULE,
     atexit::MODULE,
@@ -61,6 +70,7 @@ pub static MODULES: &[NativeModule] = &[
     collections::MODULE,
     contextvars::MODULE,
     errno::MODULE,
+    fcntl::MODULE,
     functools::MODULE,
     gc::MODULE,
     heapq::MODULE,
@@ -76,12 +86,16 @@ pub static MODULES: &[NativeModule] = &[
     posix::MODULE,
     queue::MODULE,
     random::MODULE,
+    resource::MODULE,
+    select::MODULE,
     signal::MODULE,
     sre::MODULE,
     stat::MODULE,
     string::MODULE,
     structure::MODULE,
+    subprocess::MODULE,
     symtable::MODULE,
+    sysconfig::MODULE,
     thread::MODULE,
     time::MODULE,
     tokenize::MODULE,
@@ -90,6 +104,7 @@ pub static MODULES: &[NativeModule] = &[
     unicodedata::MODULE,
     warnings::MODULE,
     weakref::MODULE,
+    zlib::MODULE,
 ];
 
 /// Makes the native modules known to the import system.

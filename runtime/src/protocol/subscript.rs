@@ -3,6 +3,7 @@
 use crate::object::value::{Owned, PyResult, Value};
 use crate::protocol::{compare, iterate};
 use crate::threads::thread_state::Thread;
+use crate::types::builtin_types::shapes;
 
 /// `container[key]`.
 pub fn get_item(container: Value, key: Value, thread: &mut Thread) -> PyResult {
@@ -44,8 +45,41 @@ pub fn delete_item(container: Value, key: Value, thread: &mut Thread) -> PyResul
 
 /// `container[start:stop]`.
 pub fn get_slice(container: Value, start: Value, stop: Value, thread: &mut Thread) -> PyResult {
+    if let Some(found) = get_simple_slice(container, start, stop) {
+        return Ok(found);
+    }
     let slice = crate::types::slice::new(start.to_owned(), stop.to_owned(), Owned::none());
     get_item(container, *slice, thread)
+}
+
+/// A slice of a list, tuple or str with bounds that are None or small ints.
+fn get_simple_slice(container: Value, start: Value, stop: Value) -> Option<Owned> {
+    use crate::types::slice::simple_bounds;
+    use crate::types::{list::ListObject, string, string::StrObject, tuple, tuple::TupleObject};
+    match container.shape() {
+        shapes::LIST => {
+            let list = ListObject::of(container);
+            let (start, stop) = simple_bounds(start, stop, list.len())?;
+            Some(list.sublist(start, stop))
+        }
+        shapes::TUPLE => {
+            let items = TupleObject::of(container).items();
+            let (start, stop) = simple_bounds(start, stop, items.len())?;
+            if stop - start == items.len() {
+                return Some(container.to_owned());
+            }
+            items.get(start..stop).map(tuple::from_values)
+        }
+        shapes::STR => {
+            let text = StrObject::of(container);
+            let (start, stop) = simple_bounds(start, stop, text.len())?;
+            if stop - start == text.len() {
+                return Some(container.to_owned());
+            }
+            Some(string::slice(text, start, stop))
+        }
+        _ => None,
+    }
 }
 
 /// `container[i]` by number.

@@ -50,6 +50,24 @@ pub fn has_step(key: Value) -> bool {
     !step.is_none() && int::as_i64(step) != Some(1)
 }
 
+/// Whether the slice's step is None.
+pub fn has_no_step(key: Value) -> bool {
+    parts(key)[2].is_none()
+}
+
+/// Start and stop in a sequence of `len` items, for bounds that are None or small ints; none for others.
+pub fn simple_bounds(start: Value, stop: Value, len: usize) -> Option<(usize, usize)> {
+    let bound = |value: Value, default: usize| {
+        if value.is_none() {
+            return Some(default);
+        }
+        let index = value.as_small_int()?;
+        Some(if index < 0 { (index + len as i64).max(0) as usize } else { (index as usize).min(len) })
+    };
+    let (start, stop) = (bound(start, 0)?, bound(stop, len)?);
+    Some((start, stop.max(start)))
+}
+
 /// The indices that a slice selects of a sequence of known length.
 #[derive(Clone, Copy, Debug)]
 pub struct Range {

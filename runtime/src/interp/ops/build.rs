@@ -53,8 +53,12 @@ pub fn build_tuple(r: &mut Regs<'_>, oparg: u32) -> Flow {
 
 #[inline(always)]
 pub fn build_list(r: &mut Regs<'_>, oparg: u32) -> Flow {
-    let items = pop_items(r, oparg as usize);
-    r.push_owned(list::from_vec(items));
+    // SAFETY: `n` words are on the stack and leave it.
+    let made = unsafe {
+        r.sp = r.sp.sub(oparg as usize);
+        list::from_stack(r.sp, oparg as usize)
+    };
+    r.push_owned(made);
     Flow::Next
 }
 

@@ -131,18 +131,38 @@ pub fn unpack_sequence(r: &mut Regs<'_>, oparg: u32) -> Flow {
             return Flow::Next;
         }
     }
-    r.sync();
-    match unpack_slow(sequence, n, r.thread) {
-        Ok(items) => {
-            let word = r.pop();
-            for item in items.into_iter().rev() {
-                r.push_owned(item);
+    if sequence.has_shape(shapes::LIST) && ListObject::of(sequence).len() == n {
+        let list = ListObject::of(sequence);
+        let word = r.pop();
+        let base = r.sp;
+        let mut i = n;
+        while i > 0 {
+            match list.get(i - 1) {
+                Some(item) => r.push_owned(item),
+                None => break,
             }
-            r.release(word);
-            Flow::Next
+            i -= 1;
         }
-        Err(_) => Flow::Raised,
+        if i == 0 {
+            r.release_last(word);
+            return Flow::Next;
+        }
+        // Another thread has made the list shorter meanwhile.
+        while r.sp > base {
+            r.drop_top();
+        }
+        r.push(word);
     }
+    r.sync();
+    // SAFETY: the operand leaves the stack; the compiler's stack depth has room for the items.
+    unsafe {
+        let at = r.sp.sub(1);
+        if unpack_slow(sequence, n, at, r.thread).is_err() {
+            return Flow::Raised;
+        }
+        r.sp = at.add(n);
+    }
+    Flow::Next
 }
 
 fn wrong_count(n: usize, got: usize, thread: &mut Thread) -> crate::object::value::Raised {
@@ -153,8 +173,25 @@ fn wrong_count(n: usize, got: usize, thread: &mut Thread) -> crate::object::valu
     })
 }
 
+/// Unpacks the operand at `at`, which is released, to the words from there on, the first item last.
+///
+/// # Safety
+/// `at` is the top word of the innermost frame's stack, which has room for `n` words there.
 #[inline(never)]
-fn unpack_slow(sequence: Value, n: usize, thread: &mut Thread) -> PyResult<Vec<Owned>> {
+unsafe fn unpack_slow(sequence: Value, n: usize, at: *mut u64, thread: &mut Thread) -> PyResult<()> {
+    let items = unpack_items(sequence, n, thread)?;
+    // SAFETY: the caller's obligation.
+    unsafe {
+        let word = *at;
+        for (i, item) in items.into_iter().rev().enumerate() {
+            *at.add(i) = item.into_raw().bits();
+        }
+        crate::interp::frame::close(word, thread);
+    }
+    Ok(())
+}
+
+fn unpack_items(sequence: Value, n: usize, thread: &mut Thread) -> PyResult<Vec<Owned>> {
     if sequence.has_shape(shapes::LIST) {
         let items = ListObject::of(sequence).to_vec();
         return if items.len() == n { Ok(items) } else { Err(wrong_count(n, items.len(), thread)) };

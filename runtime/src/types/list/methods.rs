@@ -63,9 +63,17 @@ fn list_iter(this: Value, _thread: &mut Thread) -> PyResult {
 fn list_subscript(this: Value, key: Value, thread: &mut Thread) -> PyResult {
     let list = ListObject::of(this);
     if key.has_shape(shapes::SLICE) {
-        let items = list.to_vec();
-        let range = slice::indices(key, items.len(), thread)?;
-        return Ok(list::from_vec(range.iter().map(|i| items[i].clone()).collect()));
+        if slice::has_no_step(key) {
+            let range = slice::indices(key, list.len(), thread)?;
+            return Ok(list.sublist(range.start as usize, range.start as usize + range.count));
+        }
+        loop {
+            let range = slice::indices(key, list.len(), thread)?;
+            // Again when another thread has made the list shorter meanwhile.
+            if let Some(selected) = list.select(range.iter()) {
+                return Ok(selected);
+            }
+        }
     }
     if key.type_object().slots.index.raw() == 0 {
         let name = key.type_object().full_name();
@@ -268,7 +276,7 @@ fn insert(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let list = ListObject::of(this);
     let len = list.len() as i64;
     let index = if index < 0 { (index + len).max(0) } else { index.min(len) } as usize;
-    drop(list.splice(index, index, vec![args.at(1).to_owned()]));
+    list.insert_at(index, args.at(1).to_owned());
     Ok(Owned::none())
 }
 

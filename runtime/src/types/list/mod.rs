@@ -49,6 +49,31 @@ impl Array {
         }
     }
 
+    /// Moves the `count` words at `from` to `to`; what is left behind outside the new place is emptied. The list is
+    /// locked. A reader that meets a word at its old and its new place takes a reference to the same live object.
+    fn shift_locked(this: *mut Array, from: usize, to: usize, count: usize) {
+        if from == to || count == 0 {
+            return;
+        }
+        if !crate::object::FREE_THREADED {
+            // SAFETY: both ranges lie within the array; nobody else runs.
+            unsafe {
+                let words = this.add(1).cast::<u64>();
+                std::ptr::copy(words.add(from), words.add(to), count);
+            }
+        } else {
+            let move_word = |i: usize| {
+                let word = Array::slot(this, from + i).word().load(Ordering::Relaxed);
+                Array::slot(this, to + i).word().store(word, Ordering::Release);
+            };
+            if to < from { (0..count).for_each(move_word) } else { (0..count).rev().for_each(move_word) }
+        }
+        let left_behind = if to < from { from.max(to + count)..from + count } else { from..to.min(from + count) };
+        for i in left_behind {
+            Array::slot(this, i).word().store(0, Ordering::Release);
+        }
+    }
+
     #[inline(always)]
     fn slot<'a>(this: *mut Array, i: usize) -> &'a Slot {
         // SAFETY: callers keep `i` below the capacity.
@@ -174,8 +199,55 @@ impl ListObject {
     /// All items at one moment.
     pub fn to_vec(&self) -> Vec<Owned> {
         let _guard = self.header.lock_leaf();
+        self.copy_locked(0, self.len.load(Ordering::Relaxed))
+    }
+
+    /// The items `start..stop`, which lie within the list.
+    fn copy_locked(&self, start: usize, stop: usize) -> Vec<Owned> {
         let array = self.array.load(Ordering::Relaxed);
-        (0..self.len.load(Ordering::Relaxed)).filter_map(|i| Array::slot(array, i).load_locked()).collect()
+        let mut items = Vec::with_capacity(stop - start);
+        for i in start..stop {
+            items.extend(Array::slot(array, i).load_locked());
+        }
+        items
+    }
+
+    /// A new list of the items `start..stop`, as far as they exist.
+    pub fn sublist(&self, start: usize, stop: usize) -> Owned {
+        let guard = self.header.lock_leaf();
+        let len = self.len.load(Ordering::Relaxed);
+        let stop = stop.min(len);
+        let start = start.min(stop);
+        let count = stop - start;
+        if count == 0 {
+            drop(guard);
+            return new();
+        }
+        let Some(new) = Array::allocate(count) else { std::alloc::handle_alloc_error(Layout::new::<u64>()) };
+        let array = self.array.load(Ordering::Relaxed);
+        for i in 0..count {
+            let word = Array::slot(array, start + i).load_locked().map_or(0, |item| item.into_raw().bits());
+            Array::slot(new, i).word().store(word, Ordering::Relaxed);
+        }
+        drop(guard);
+        lifetime::allocate_object(LIST.get(), |header| ListObject { header, array: AtomicPtr::new(new), len: AtomicUsize::new(count) })
+    }
+
+    /// A new list of the items with these numbers, all of one moment; none if one does not exist.
+    pub fn select(&self, numbers: impl ExactSizeIterator<Item = usize>) -> Option<Owned> {
+        let mut items = Vec::with_capacity(numbers.len());
+        {
+            let _guard = self.header.lock_leaf();
+            let len = self.len.load(Ordering::Relaxed);
+            let array = self.array.load(Ordering::Relaxed);
+            for i in numbers {
+                if i >= len {
+                    return None;
+                }
+                items.extend(Array::slot(array, i).load_locked());
+            }
+        }
+        Some(from_vec(items))
     }
 
     /// Takes all items out, leaving the list empty.
@@ -185,7 +257,8 @@ impl ListObject {
             let array = self.array.swap(std::ptr::null_mut(), Ordering::AcqRel);
             (array, self.len.swap(0, Ordering::AcqRel))
         };
-        let items = (0..len).filter_map(|i| Array::slot(array, i).replace_locked(None)).collect();
+        let mut items = Vec::with_capacity(len);
+        (0..len).for_each(|i| items.extend(Array::slot(array, i).replace_locked(None)));
         // SAFETY: unlinked, emptied.
         unsafe { Array::retire(array) };
         items
@@ -225,19 +298,10 @@ impl ListObject {
         for i in start..stop {
             removed.extend(Array::slot(array, i).replace_locked(None));
         }
-        let tail = len - stop;
         let to = start + items.len();
-        let move_word = |from: usize, to: usize| {
-            let word = Array::slot(array, from).word().swap(0, Ordering::AcqRel);
-            Array::slot(array, to).word().store(word, Ordering::Release);
-        };
-        if to < stop {
-            (0..tail).for_each(|i| move_word(stop + i, to + i));
-        } else if to > stop {
-            (0..tail).rev().for_each(|i| move_word(stop + i, to + i));
-        }
+        Array::shift_locked(array, stop, to, len - stop);
         for (i, item) in items.into_iter().enumerate() {
-            drop(Array::slot(array, start + i).replace_locked(Some(item)));
+            Array::slot(array, start + i).word().store(item.into_raw().bits(), Ordering::Release);
         }
         self.len.store(new_len, Ordering::Release);
         drop(guard);
@@ -246,19 +310,34 @@ impl ListObject {
 
     /// Removes item `i`.
     pub fn remove_at(&self, i: usize) -> Option<Owned> {
-        {
-            // The commonest case: the last item.
-            let _guard = self.header.lock_leaf();
-            let len = self.len.load(Ordering::Relaxed);
-            if i >= len {
-                return None;
-            }
-            if i + 1 == len {
-                self.len.store(i, Ordering::Release);
-                return Array::slot(self.array.load(Ordering::Relaxed), i).replace_locked(None);
-            }
+        let _guard = self.header.lock_leaf();
+        let len = self.len.load(Ordering::Relaxed);
+        if i >= len {
+            return None;
         }
-        self.splice(i, i + 1, Vec::new()).pop()
+        let array = self.array.load(Ordering::Relaxed);
+        if i + 1 == len {
+            self.len.store(i, Ordering::Release);
+            return Array::slot(array, i).replace_locked(None);
+        }
+        let removed = Array::slot(array, i).replace_locked(None);
+        Array::shift_locked(array, i + 1, i, len - i - 1);
+        self.len.store(len - 1, Ordering::Release);
+        removed
+    }
+
+    /// Puts an item before number `i` (at the end if there is no such item).
+    pub fn insert_at(&self, i: usize, value: Owned) {
+        let _guard = self.header.lock_leaf();
+        let len = self.len.load(Ordering::Relaxed);
+        let i = i.min(len);
+        if !self.reserve_locked(len + 1) {
+            std::alloc::handle_alloc_error(Layout::new::<u64>());
+        }
+        let array = self.array.load(Ordering::Relaxed);
+        Array::shift_locked(array, i, i + 1, len - i);
+        Array::slot(array, i).word().store(value.into_raw().bits(), Ordering::Release);
+        self.len.store(len + 1, Ordering::Release);
     }
 
     /// Bytes of the object and its array.
@@ -279,6 +358,24 @@ fn array_of(items: Vec<Owned>) -> (*mut Array, usize) {
         Array::slot(array, i).word().store(item.into_raw().bits(), Ordering::Relaxed);
     }
     (array, len)
+}
+
+/// A list that takes over `n` stack words.
+///
+/// # Safety
+/// `from` points to `n` words of the stack (counted or marked), which the caller gives up.
+#[inline]
+pub unsafe fn from_stack(from: *const u64, n: usize) -> Owned {
+    if n == 0 {
+        return new();
+    }
+    let Some(array) = Array::allocate(n) else { std::alloc::handle_alloc_error(Layout::new::<u64>()) };
+    for i in 0..n {
+        // SAFETY: the caller's obligation.
+        let item = crate::interp::frame::into_owned(unsafe { *from.add(i) });
+        Array::slot(array, i).word().store(item.into_raw().bits(), Ordering::Relaxed);
+    }
+    lifetime::allocate_object(LIST.get(), |header| ListObject { header, array: AtomicPtr::new(array), len: AtomicUsize::new(n) })
 }
 
 /// A list of these items.
@@ -314,7 +411,13 @@ pub fn extend(target: Value, iterable: Value, thread: &mut Thread) -> PyResult<(
 
 pub(crate) unsafe fn dealloc(value: Value) {
     // SAFETY: the object is dead.
-    drop(unsafe { value.as_ref::<ListObject>() }.take_all());
+    let list = unsafe { value.as_ref::<ListObject>() };
+    let array = list.array.load(Ordering::Relaxed);
+    for i in 0..list.len.load(Ordering::Relaxed) {
+        drop(Array::slot(array, i).replace_locked(None));
+    }
+    // SAFETY: nobody can reach the list; readers that still have the array are waited for.
+    unsafe { Array::retire(array) };
 }
 
 pub(crate) unsafe fn traverse(value: Value, visit: &mut dyn FnMut(Value)) {
