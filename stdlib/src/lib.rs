@@ -11,6 +11,7 @@ pub mod contextvars;
 pub mod duration;
 pub mod errno;
 pub mod exception_class;
+pub mod faulthandler;
 pub mod fcntl;
 pub mod frozen;
 pub mod functools;
@@ -61,6 +62,7 @@ pub static MODULES: &[NativeModule] = &[
     collections::MODULE,
     contextvars::MODULE,
     errno::MODULE,
+    faulthandler::MODULE,
     fcntl::MODULE,
     functools::MODULE,
     gc::MODULE,
