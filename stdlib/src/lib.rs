@@ -2,22 +2,27 @@
 
 pub mod abc;
 pub mod accounts;
+pub mod array;
 pub mod ast;
 pub mod atexit;
 pub mod binascii;
+pub mod bisect;
 pub mod codecs;
 pub mod collections;
 pub mod contextvars;
 pub mod duration;
 pub mod errno;
 pub mod exception_class;
+pub mod faulthandler;
 pub mod fcntl;
 pub mod frozen;
 pub mod functools;
 pub mod gc;
+pub mod heapq;
 pub mod imp;
 pub mod io;
 pub mod itertools;
+pub mod json;
 pub mod locale;
 pub mod marshal;
 pub mod math;
@@ -25,6 +30,7 @@ pub mod native_type;
 pub mod opcode;
 pub mod operator;
 pub mod posix;
+pub mod queue;
 pub mod random;
 pub mod resource;
 pub mod select;
@@ -56,25 +62,31 @@ pub static MODULES: &[NativeModule] = &[
     abc::MODULE,
     accounts::GRP,
     accounts::PWD,
+    array::MODULE,
     ast::MODULE,
     atexit::MODULE,
     binascii::MODULE,
+    bisect::MODULE,
     codecs::MODULE,
     collections::MODULE,
     contextvars::MODULE,
     errno::MODULE,
+    faulthandler::MODULE,
     fcntl::MODULE,
     functools::MODULE,
     gc::MODULE,
+    heapq::MODULE,
     imp::MODULE,
     io::MODULE,
     itertools::MODULE,
+    json::MODULE,
     locale::MODULE,
     marshal::MODULE,
     math::MODULE,
     opcode::MODULE,
     operator::MODULE,
     posix::MODULE,
+    queue::MODULE,
     random::MODULE,
     resource::MODULE,
     select::MODULE,

@@ -256,6 +256,15 @@ pub fn for_each_thread(mut visit: impl FnMut(&'static ThreadShared)) {
     }
 }
 
+/// The threads that exist, newest first, for signal handlers: no lock is waited for. False where the list is in use.
+pub fn try_for_each_thread(mut visit: impl FnMut(&'static ThreadShared)) -> bool {
+    let Some(threads) = THREADS.try_lock() else { return false };
+    for shared in threads.iter().rev() {
+        visit(shared);
+    }
+    true
+}
+
 /// The number of threads that exist.
 pub fn count_threads() -> usize {
     THREADS.lock().len()

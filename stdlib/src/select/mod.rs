@@ -131,27 +131,25 @@ fn select(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     };
     let lists = [watched(args.at(0), thread)?, watched(args.at(1), thread)?, watched(args.at(2), thread)?];
     let n = lists.iter().flat_map(|list| list.objects.iter().map(|(_, fd)| fd + 1)).max().unwrap_or(0);
-    let mut sets = [lists[0].set, lists[1].set, lists[2].set];
-    loop {
+    let sets = loop {
         let mut left = deadline.map(|deadline| duration::timeval((deadline - duration::monotonic()).max(0), Rounding::Ceiling));
-        sets = [lists[0].set, lists[1].set, lists[2].set];
+        let mut sets = [lists[0].set, lists[1].set, lists[2].set];
         let [reading, writing, exceptional] = &mut sets;
         let limit = left.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
         // SAFETY: three sets and a limit that outlive the call.
         let result = thread.detached(|| unsafe { libc::select(n, reading, writing, exceptional, limit) });
         if result > 0 {
-            break;
+            break sets;
         }
         if result == 0 {
             // SAFETY: all-zero is the empty set.
-            sets = unsafe { std::mem::zeroed() };
-            break;
+            break unsafe { std::mem::zeroed() };
         }
         match last_errno() {
             libc::EINTR => safepoint::poll(thread)?,
             errno => return Err(thread.raise_os_error(errno, None, None)),
         }
-    }
+    };
     let ready = |i: usize| {
         let set = &sets[i];
         // SAFETY: the descriptors are within the set.
