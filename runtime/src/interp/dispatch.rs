@@ -559,6 +559,8 @@ handlers! {
         LOAD_ATTR => attr::load_attr(r, oparg),
         LOAD_ATTR_INSTANCE_VALUE => attr::load_attr_instance_value(r, oparg),
         LOAD_ATTR_METHOD_WITH_VALUES => attr::load_attr_method(r, oparg),
+        LOAD_ATTR_CLASS => attr::load_attr_class(r, oparg),
+        LOAD_ATTR_PROPERTY => attr::load_attr_property(r, oparg),
         LOAD_ATTR_MODULE => attr::load_attr_module(r, oparg),
         LOAD_ATTR_SLOT => attr::load_attr_slot(r, oparg),
         STORE_ATTR => attr::store_attr(r, oparg),

@@ -75,9 +75,10 @@ pub fn add_traceback_entry(thread: &mut Thread, frame: *mut Frame) {
     let Some(exception) = thread.take_exception() else { return };
     let object = ExceptionObject::of(*exception);
     // SAFETY: the running frame.
-    let (lasti, line) = unsafe { ((*frame).lasti(), (*frame).line()) };
+    let lasti = unsafe { (*frame).lasti() };
     let frame_object = crate::types::frame_object::of_frame(frame);
-    let entry = traceback::new(object.traceback(), frame_object, lasti, line.unwrap_or(-1));
+    // The line is found when it is asked for.
+    let entry = traceback::new(object.traceback(), frame_object, lasti, -1);
     object.set_traceback(Some(entry));
     thread.set_exception(exception);
 }
