@@ -6,6 +6,7 @@ pub mod atexit;
 pub mod binascii;
 pub mod codecs;
 pub mod collections;
+pub mod contextvars;
 pub mod duration;
 pub mod errno;
 pub mod exception_class;
@@ -30,11 +31,13 @@ pub mod string;
 pub mod structure;
 pub mod symtable;
 pub mod sys;
+pub mod sysconfig;
 pub mod system_call;
 pub mod thread;
 pub mod time;
 pub mod tokenize;
 pub mod types;
+pub mod typing;
 pub mod unicodedata;
 pub mod version;
 pub mod warnings;
@@ -50,6 +53,7 @@ pub static MODULES: &[NativeModule] = &[
     binascii::MODULE,
     codecs::MODULE,
     collections::MODULE,
+    contextvars::MODULE,
     errno::MODULE,
     functools::MODULE,
     gc::MODULE,
@@ -69,10 +73,12 @@ pub static MODULES: &[NativeModule] = &[
     string::MODULE,
     structure::MODULE,
     symtable::MODULE,
+    sysconfig::MODULE,
     thread::MODULE,
     time::MODULE,
     tokenize::MODULE,
     types::MODULE,
+    typing::MODULE,
     unicodedata::MODULE,
     warnings::MODULE,
     weakref::MODULE,
@@ -84,4 +90,5 @@ pub fn register(interpreter: &Interpreter) {
         interpreter.add_native_module(*module);
     }
     interpreter.set_hooks(|hooks| hooks.compile_ast = Some(ast::compile_hook));
+    typing::install_hooks(interpreter);
 }

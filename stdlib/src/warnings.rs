@@ -589,10 +589,8 @@ fn initialize(this: Value, thread: &mut Thread) -> PyResult<()> {
     module::add(this, "filters", default_filters());
     module::add(this, "_onceregistry", dict::new());
     module::add(this, "_defaultaction", Owned::str("default"));
-    if thread.interpreter.native_module("_contextvars").is_some() {
-        let variable = context_variable(thread)?;
-        module::add(this, "_warnings_context", variable);
-    }
+    let variable = context_variable(thread)?;
+    module::add(this, "_warnings_context", variable);
     let interpreter = thread.interpreter;
     interpreter.store(&interpreter.warnings_state, module::dict_of(this));
     Ok(())

@@ -17,7 +17,7 @@ use crate::threads::thread_state::Thread;
 use crate::types::builtin_types::{CODE, shapes};
 use crate::protocol::native::NativeFn;
 use crate::types::type_object::*;
-use crate::types::{bytes, string, tuple};
+use crate::types::{bytes, code_methods, string, tuple};
 
 /// One unit of the internal stream.
 pub type Unit = AtomicU32;
@@ -419,11 +419,20 @@ const fn getset(name: &'static str, get: fn(Value, &mut Thread) -> PyResult) -> 
 pub static SPEC: TypeSpec = TypeSpec {
     name: "code",
     doc: "Create a code object.  Not for mere mortals.",
-    flags: TYPE_GC | TYPE_WEAKREFABLE | TYPE_DISALLOW_INSTANTIATION,
+    flags: TYPE_GC | TYPE_WEAKREFABLE,
     basic_size: size_of::<CodeObject>(),
-    slots: &[SlotFn::repr(code_repr)],
+    slots: &[
+        SlotFn::repr(code_repr),
+        SlotFn::new(code_methods::new),
+        SlotFn::hash(code_methods::hash),
+        SlotFn::richcompare(code_methods::compare_codes),
+    ],
     methods: &[
         MethodDef { name: "co_positions", func: NativeFn::NoArgs(positions), kind: MethodKind::Instance, signature: "-($self)", doc: "Positions of each instruction." },
+        method("replace", NativeFn::Raw(code_methods::replace), "($self, /, **changes)", "Return a copy of the code object with new values for the specified fields."),
+        method("__replace__", NativeFn::Raw(code_methods::replace), "($self, /, **changes)", "The same as replace()."),
+        method("co_branches", NativeFn::NoArgs(code_methods::branches), "-($self)", "Source and targets of each conditional branch."),
+        method("_varname_from_oparg", NativeFn::One(code_methods::varname_from_oparg), "($self, /, oparg)", "The name of a fast slot."),
         MethodDef { name: "co_lines", func: NativeFn::NoArgs(lines), kind: MethodKind::Instance, signature: "-($self)", doc: "Ranges of instructions with their lines." },
     ],
     getsets: &[
@@ -445,6 +454,7 @@ pub static SPEC: TypeSpec = TypeSpec {
         getset("co_cellvars", get_cellvars),
         getset("co_freevars", get_freevars),
         getset("co_code", get_code_bytes),
+        getset("co_lnotab", code_methods::lnotab),
         getset("_co_code_adaptive", get_code_bytes),
     ],
     dealloc: Some(CodeObject::dealloc),

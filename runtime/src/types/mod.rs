@@ -17,6 +17,7 @@ pub mod class_layout;
 pub mod class_mro;
 pub mod class_static_method;
 pub mod code;
+mod code_methods;
 pub mod codec_calls;
 pub mod complex;
 pub mod descriptors;

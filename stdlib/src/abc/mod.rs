@@ -248,7 +248,7 @@ fn subclass_check(class: Value, subclass: Value, thread: &mut Thread) -> PyResul
         data.negative.clear(&data.header);
         data.negative_version.store(version, Ordering::Release);
     }
-    let answer = subclass_check_uncached(class, subclass, &data, thread)?;
+    let Some(answer) = subclass_check_uncached(class, subclass, &data, thread)? else { return Ok(true) };
     if answer {
         data.remember(&data.positive, subclass, thread)?;
     } else if data.negative_version.load(Ordering::Acquire) == version {
@@ -257,31 +257,32 @@ fn subclass_check(class: Value, subclass: Value, thread: &mut Thread) -> PyResul
     Ok(answer)
 }
 
-fn subclass_check_uncached(class: Value, subclass: Value, data: &AbcData, thread: &mut Thread) -> PyResult<bool> {
+/// None: a class that is registered itself, which is found as quickly without the cache.
+fn subclass_check_uncached(class: Value, subclass: Value, data: &AbcData, thread: &mut Thread) -> PyResult<Option<bool>> {
     let answer = call::call_method(class, names().__subclasshook__, &[subclass], thread)?;
     if let Some(answer) = answer.as_bool() {
-        return Ok(answer);
+        return Ok(Some(answer));
     }
     if !answer.is_not_implemented() {
         return Err(thread.raise(&exc::ASSERTION_ERROR, "__subclasshook__ must return either False, True, or NotImplemented"));
     }
     if is_type(class) && TypeObject::of(subclass).is_subtype(TypeObject::of(class)) {
-        return Ok(true);
+        return Ok(Some(true));
     }
     if data.registered.contains(TypeObject::of(subclass).serial()) {
-        return Ok(true);
+        return Ok(None);
     }
     for registered in data.registered_classes() {
         if special::is_subclass(subclass, *registered, thread)? {
-            return Ok(true);
+            return Ok(Some(true));
         }
     }
     for derived in subclasses_of(class, thread)? {
         if special::is_subclass(subclass, *derived, thread)? {
-            return Ok(true);
+            return Ok(Some(true));
         }
     }
-    Ok(false)
+    Ok(Some(false))
 }
 
 fn abc_subclasscheck(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
