@@ -60,6 +60,7 @@ fn initialize(thread: &mut Thread) -> PyResult<()> {
     pyrt_stdlib::warnings::install(thread.interpreter);
     pyrt_stdlib::sys::install(thread)?;
     install_importlib(thread)?;
+    pyrt_stdlib::signal::install(thread)?;
     import::import_module("encodings", thread)?;
     open_streams(thread)?;
     make_main(thread)?;

@@ -1,5 +1,6 @@
 //! Thread states, safepoints, stop-the-world, parking, the GIL.
 
+pub mod fork;
 pub mod gil;
 pub mod parking;
 pub mod safepoint;

@@ -15,7 +15,7 @@ use crate::memory::heap::{self, HeapSlot};
 use crate::memory::reclamation;
 use crate::object::refcount::{self, AfterRelease, FREE_THREADED};
 use crate::object::value::{Owned, Value};
-use crate::sync::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, LeafMutex, Ordering};
+use crate::sync::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, LeafMutex, LeafMutexGuard, Ordering, Resettable};
 use crate::types::type_object::TypeCache;
 
 /// Stop for a stop-the-world pause.
@@ -143,6 +143,8 @@ struct Lists {
 
 /// Whether a second thread has ever been started (never cleared).
 static OTHER_THREADS: AtomicBool = AtomicBool::new(false);
+/// Held while a thread registers or unregisters: a forking thread holds it too.
+static COMING_AND_GOING: Resettable<LeafMutex<()>> = Resettable::new(LeafMutex::new(()));
 static THREADS: LeafMutex<Vec<&'static ThreadShared>> = LeafMutex::new(Vec::new());
 static IDLE_SHARED: LeafMutex<Vec<&'static ThreadShared>> = LeafMutex::new(Vec::new());
 
@@ -256,6 +258,15 @@ pub fn for_each_thread(mut visit: impl FnMut(&'static ThreadShared)) {
     }
 }
 
+/// The threads that exist, newest first, for signal handlers: no lock is waited for. False where the list is in use.
+pub fn try_for_each_thread(mut visit: impl FnMut(&'static ThreadShared)) -> bool {
+    let Some(threads) = THREADS.try_lock() else { return false };
+    for shared in threads.iter().rev() {
+        visit(shared);
+    }
+    true
+}
+
 /// The number of threads that exist.
 pub fn count_threads() -> usize {
     THREADS.lock().len()
@@ -264,6 +275,7 @@ pub fn count_threads() -> usize {
 /// Makes the calling OS thread a Python thread: takes a heap slot, registers, but does not attach yet.
 /// Objects may be made only after [`attach`].
 pub fn register(interpreter: &'static Interpreter, is_main: bool, native_limit: usize, stack_bytes: usize) -> Box<Thread> {
+    let _coming = COMING_AND_GOING.lock();
     let slot = heap::take_slot();
     SLOT.set(slot);
     // SAFETY: slots are never freed.
@@ -342,6 +354,7 @@ pub fn unregister(mut thread: Box<Thread>) {
     merge_own_list();
     reclamation::abandon();
     let shared = thread.shared;
+    let _going = COMING_AND_GOING.lock();
     THREADS.lock().retain(|other| !std::ptr::eq(*other, shared));
     detach(&mut thread);
     shared.thread.store(null_mut(), Ordering::Release);
@@ -356,6 +369,35 @@ pub fn unregister(mut thread: Box<Thread>) {
     }
     drop(thread);
     IDLE_SHARED.lock().push(shared);
+}
+
+/// While the guard lives no thread comes or goes.
+pub fn hold_threads() -> LeafMutexGuard<'static, ()> {
+    COMING_AND_GOING.lock()
+}
+
+/// In the child after `fork`: the other threads are gone; what they owned is up for grabs.
+pub fn reset_after_fork(thread: &Thread) {
+    // SAFETY: no other thread exists.
+    unsafe { COMING_AND_GOING.reset(LeafMutex::new(())) };
+    let mut gone = Vec::new();
+    THREADS.lock().retain(|other| {
+        let is_own = std::ptr::eq(*other, thread.shared);
+        if !is_own {
+            gone.push(*other);
+        }
+        is_own
+    });
+    for shared in gone {
+        let other = shared.thread.swap(null_mut(), Ordering::AcqRel);
+        if !other.is_null() {
+            // SAFETY: the thread was registered, so its state is whole; nobody else looks at it any more.
+            heap::give_slot_back(unsafe { (*other).slot });
+        }
+    }
+    thread.shared.requests.fetch_and(!(REQUEST_STOP | REQUEST_GIL), Ordering::Relaxed);
+    // SAFETY: a plain system call.
+    thread.shared.native_id.store(unsafe { libc::syscall(libc::SYS_gettid) } as u64, Ordering::Relaxed);
 }
 
 /// Lets the thread run Python code: waits for a stopped world and, where there is one, for the GIL.

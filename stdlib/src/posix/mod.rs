@@ -1,12 +1,20 @@
 //! `posix`: the operating system's functions, as `os` wraps them.
 
 pub mod constants;
+mod configuration;
 mod descriptors;
 mod directory;
 mod files;
+pub mod fork;
 pub mod path;
 pub mod process;
+mod scheduling;
+mod spawn;
 mod status;
+mod terminals;
+mod timers;
+mod users;
+mod waiting;
 
 use pyrt_runtime::exceptions::exc;
 use pyrt_runtime::interpreter::NativeModule;
@@ -17,6 +25,8 @@ use pyrt_runtime::types::{list, module};
 use pyrt_runtime::{Owned, PyResult, Thread, Value};
 
 use crate::system_call::functions;
+
+pub use files::id_number;
 
 pub const MODULE: NativeModule = NativeModule { name: "posix", initialize };
 
@@ -159,8 +169,8 @@ static FUNCTIONS: &[MethodDef] = functions! {
     "WSTOPSIG" Bound(process::wstopsig) "($module, /, status)" "As the system call or library function WSTOPSIG.";
     "WTERMSIG" Bound(process::wtermsig) "($module, /, status)" "As the system call or library function WTERMSIG.";
     "waitstatus_to_exitcode" Bound(process::waitstatus_to_exitcode) "($module, /, status)" "As the system call or library function waitstatus_to_exitcode.";
-    "register_at_fork" Bound(process::register_at_fork) "($module, /, *, before=<unrepresentable>, after_in_child=<unrepresentable>, after_in_parent=<unrepresentable>)" "As the system call or library function register_at_fork.";
-    "fork" NoArgs(process::fork) "($module, /)" "As the system call or library function fork.";
+    "register_at_fork" Bound(fork::register_at_fork) "($module, /, *, before=<unrepresentable>, after_in_child=<unrepresentable>, after_in_parent=<unrepresentable>)" "As the system call or library function register_at_fork.";
+    "fork" NoArgs(fork::fork) "($module, /)" "As the system call or library function fork.";
     "execv" Bound(process::execv) "($module, path, argv, /)" "As the system call or library function execv.";
     "execve" Bound(process::execve) "($module, /, path, argv, env)" "As the system call or library function execve.";
     "ttyname" Bound(process::ttyname) "($module, fd, /)" "As the system call or library function ttyname.";
@@ -168,6 +178,39 @@ static FUNCTIONS: &[MethodDef] = functions! {
     "sync" NoArgs(process::sync) "($module, /)" "As the system call or library function sync.";
     "pidfd_open" Bound(process::pidfd_open) "($module, /, pid, flags=0)" "As the system call or library function pidfd_open.";
     "setns" Bound(process::setns) "($module, /, fd, nstype=0)" "As the system call or library function setns.";
+    "_inputhook" NoArgs(configuration::inputhook) "($module, /)" "As the system call or library function _inputhook.";
+    "_is_inputhook_installed" NoArgs(configuration::is_inputhook_installed) "($module, /)" "As the system call or library function _is_inputhook_installed.";
+    "confstr" Bound(configuration::confstr) "($module, name, /)" "As the system call or library function confstr.";
+    "fpathconf" Bound(configuration::fpathconf) "($module, fd, name, /)" "As the system call or library function fpathconf.";
+    "pathconf" Bound(configuration::pathconf) "($module, /, path, name)" "As the system call or library function pathconf.";
+    "ctermid" NoArgs(terminals::ctermid) "($module, /)" "As the system call or library function ctermid.";
+    "forkpty" NoArgs(fork::forkpty) "($module, /)" "As the system call or library function forkpty.";
+    "getgrouplist" Bound(users::getgrouplist) "($module, user, group, /)" "As the system call or library function getgrouplist.";
+    "getresgid" NoArgs(users::getresgid) "($module, /)" "As the system call or library function getresgid.";
+    "getresuid" NoArgs(users::getresuid) "($module, /)" "As the system call or library function getresuid.";
+    "initgroups" Bound(users::initgroups) "($module, username, gid, /)" "As the system call or library function initgroups.";
+    "setgroups" Bound(users::setgroups) "($module, groups, /)" "As the system call or library function setgroups.";
+    "grantpt" Bound(terminals::grantpt) "($module, fd, /)" "As the system call or library function grantpt.";
+    "unlockpt" Bound(terminals::unlockpt) "($module, fd, /)" "As the system call or library function unlockpt.";
+    "ptsname" Bound(terminals::ptsname) "($module, fd, /)" "As the system call or library function ptsname.";
+    "posix_openpt" Bound(terminals::posix_openpt) "($module, oflag, /)" "As the system call or library function posix_openpt.";
+    "login_tty" Bound(terminals::login_tty) "($module, fd, /)" "As the system call or library function login_tty.";
+    "openpty" NoArgs(terminals::openpty) "($module, /)" "As the system call or library function openpty.";
+    "sched_getparam" Bound(scheduling::sched_getparam) "($module, pid, /)" "As the system call or library function sched_getparam.";
+    "sched_setparam" Bound(scheduling::sched_setparam) "($module, pid, param, /)" "As the system call or library function sched_setparam.";
+    "sched_rr_get_interval" Bound(scheduling::sched_rr_get_interval) "($module, pid, /)" "As the system call or library function sched_rr_get_interval.";
+    "sched_setscheduler" Bound(scheduling::sched_setscheduler) "($module, pid, policy, param, /)" "As the system call or library function sched_setscheduler.";
+    "unshare" Bound(scheduling::unshare) "($module, /, flags)" "As the system call or library function unshare.";
+    "timerfd_create" Bound(timers::timerfd_create) "($module, clockid, /, *, flags=0)" "As the system call or library function timerfd_create.";
+    "timerfd_gettime" Bound(timers::timerfd_gettime) "($module, fd, /)" "As the system call or library function timerfd_gettime.";
+    "timerfd_gettime_ns" Bound(timers::timerfd_gettime_ns) "($module, fd, /)" "As the system call or library function timerfd_gettime_ns.";
+    "timerfd_settime" Bound(timers::timerfd_settime) "($module, fd, /, *, flags=0, initial=0.0, interval=0.0)" "As the system call or library function timerfd_settime.";
+    "timerfd_settime_ns" Bound(timers::timerfd_settime_ns) "($module, fd, /, *, flags=0, initial=0, interval=0)" "As the system call or library function timerfd_settime_ns.";
+    "wait3" Bound(waiting::wait3) "($module, /, options)" "As the system call or library function wait3.";
+    "wait4" Bound(waiting::wait4) "($module, /, pid, options)" "As the system call or library function wait4.";
+    "waitid" Bound(waiting::waitid) "($module, idtype, id, options, /)" "As the system call or library function waitid.";
+    "posix_spawn" Bound(spawn::posix_spawn) "($module, path, argv, env, /, *, file_actions=(),\n            setpgroup=None, resetids=False, setsid=False,\n            setsigmask=(), setsigdef=(), scheduler=None)" "As the system call or library function posix_spawn.";
+    "posix_spawnp" Bound(spawn::posix_spawnp) "($module, path, argv, env, /, *, file_actions=(),\n             setpgroup=None, resetids=False, setsid=False,\n             setsigmask=(), setsigdef=(), scheduler=None)" "As the system call or library function posix_spawnp.";
 };
 
 fn number_dict(names: &[(&str, i64)]) -> Owned {
@@ -201,5 +244,7 @@ fn initialize(module: Value, thread: &mut Thread) -> PyResult<()> {
     add_to_module::<descriptors::TerminalSize>(module);
     add_to_module::<process::UnameResult>(module);
     add_to_module::<process::TimesResult>(module);
+    add_to_module::<waiting::WaitidResult>(module);
+    scheduling::add_type(module);
     Ok(())
 }

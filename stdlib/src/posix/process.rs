@@ -7,7 +7,6 @@ use pyrt_runtime::exceptions::exc;
 use pyrt_runtime::protocol::args::Args;
 use pyrt_runtime::protocol::{call, convert, iterate};
 use pyrt_runtime::struct_sequence;
-use pyrt_runtime::sync::LeafMutex;
 use pyrt_runtime::types::dict::{self, DictObject};
 use pyrt_runtime::types::struct_sequence::build;
 use pyrt_runtime::types::{bytes, int, list, string, tuple};
@@ -395,51 +394,6 @@ pub fn waitstatus_to_exitcode(_module: Value, args: Args<'_>, thread: &mut Threa
         return Err(thread.raise_value_error(format!("process stopped by delivery of signal {signal}")));
     }
     Err(thread.raise_value_error(format!("invalid wait status: {status}")))
-}
-
-/// Functions that `register_at_fork` was given: before, in the child, in the parent.
-static AT_FORK: [LeafMutex<Vec<Owned>>; 3] = [const { LeafMutex::new(Vec::new()) }; 3];
-
-pub fn register_at_fork(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
-    if (0..3).all(|i| args.get(i).is_none()) {
-        return Err(thread.raise_type_error("At least one argument is required."));
-    }
-    for (i, name) in ["before", "after_in_child", "after_in_parent"].iter().enumerate() {
-        if args.get(i).is_some_and(|callback| !call::is_callable(callback)) {
-            return Err(thread.raise_type_error(format!("'{name}' must be callable, not {}", args.at(i).type_object().full_name())));
-        }
-    }
-    for (i, list) in AT_FORK.iter().enumerate() {
-        if let Some(callback) = args.get(i) {
-            list.lock().push(callback.to_owned());
-        }
-    }
-    Ok(Owned::none())
-}
-
-/// Runs the callbacks of one kind; what they raise is reported and dropped.
-pub fn run_at_fork(kind: usize, thread: &mut Thread) {
-    let mut callbacks: Vec<Owned> = AT_FORK.get(kind).map(|list| list.lock().clone()).unwrap_or_default();
-    if kind == 0 {
-        callbacks.reverse();
-    }
-    for callback in callbacks {
-        if call::call(*callback, &[], thread).is_err() {
-            drop(thread.take_exception());
-        }
-    }
-}
-
-pub fn fork(_module: Value, thread: &mut Thread) -> PyResult {
-    run_at_fork(0, thread);
-    // SAFETY: the child goes on with this thread only.
-    let pid = unsafe { libc::fork() };
-    let errno = crate::system_call::last_errno();
-    run_at_fork(if pid == 0 { 1 } else { 2 }, thread);
-    if pid < 0 {
-        return Err(thread.raise_os_error(errno, None, None));
-    }
-    Ok(Owned::int(i64::from(pid)))
 }
 
 /// The C strings of a sequence of paths.

@@ -134,6 +134,8 @@ pub fn simulate(signal: i32) {
     }
 }
 
+pub use sets::to_set as signal_set;
+
 /// In the child after `fork`: the signals that its parent has not handled yet are the parent's.
 pub fn reset_after_fork() {
     for flag in &PENDING {

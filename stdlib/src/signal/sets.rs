@@ -33,7 +33,7 @@ fn empty_set() -> libc::sigset_t {
 }
 
 /// The set of an iterable of numbers.
-fn to_set(signals: Value, thread: &mut Thread) -> PyResult<libc::sigset_t> {
+pub fn to_set(signals: Value, thread: &mut Thread) -> PyResult<libc::sigset_t> {
     let mut set = empty_set();
     for item in iterate::collect(signals, thread)? {
         let number = convert::index_as_i64(*item, thread, Some(&exc::OVERFLOW_ERROR))?;

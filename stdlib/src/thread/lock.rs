@@ -422,3 +422,27 @@ pub static RLOCK: StaticType = StaticType::new(&TypeSpec {
     methods: RLOCK_METHODS,
     ..TypeSpec::DEFAULT
 });
+
+/// A native value that one thread at a time works on, for as long as that takes: the others wait detached.
+pub struct Exclusive<T> {
+    lock: RawLock,
+    value: std::cell::UnsafeCell<T>,
+}
+
+// SAFETY: the lock lets one thread at the value at a time.
+unsafe impl<T: Send> Sync for Exclusive<T> {}
+
+impl<T> Exclusive<T> {
+    pub const fn new(value: T) -> Exclusive<T> {
+        Exclusive { lock: RawLock::new(), value: std::cell::UnsafeCell::new(value) }
+    }
+
+    /// Works on the value. `work` runs no Python code, so that it cannot come back here.
+    pub fn with<R>(&self, thread: &mut Thread, work: impl FnOnce(&mut T, &mut Thread) -> R) -> R {
+        self.lock.acquire_unheeding(thread);
+        // SAFETY: the lock is held.
+        let result = work(unsafe { &mut *self.value.get() }, thread);
+        self.lock.release();
+        result
+    }
+}

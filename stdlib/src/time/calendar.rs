@@ -76,8 +76,7 @@ fn seconds_argument(value: Option<Value>, thread: &mut Thread) -> PyResult<i64> 
 
 pub fn gmtime(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let seconds = seconds_argument(args.get(0), thread)?;
-    let mut parts = broken_up(seconds, false, thread)?;
-    parts.tm_zone = c"UTC".as_ptr();
+    let parts = broken_up(seconds, false, thread)?;
     Ok(to_struct(&parts))
 }
 
