@@ -30,6 +30,7 @@ pub mod random;
 pub mod resource;
 pub mod select;
 pub mod signal;
+pub mod socket;
 pub mod sre;
 pub mod stat;
 pub mod string;
@@ -81,6 +82,7 @@ pub static MODULES: &[NativeModule] = &[
     resource::MODULE,
     select::MODULE,
     signal::MODULE,
+    socket::MODULE,
     sre::MODULE,
     stat::MODULE,
     string::MODULE,
