@@ -2,9 +2,11 @@
 
 pub mod abc;
 pub mod accounts;
+pub mod array;
 pub mod ast;
 pub mod atexit;
 pub mod binascii;
+pub mod bisect;
 pub mod codecs;
 pub mod collections;
 pub mod contextvars;
@@ -16,9 +18,11 @@ pub mod fcntl;
 pub mod frozen;
 pub mod functools;
 pub mod gc;
+pub mod heapq;
 pub mod imp;
 pub mod io;
 pub mod itertools;
+pub mod json;
 pub mod locale;
 pub mod marshal;
 pub mod math;
@@ -26,6 +30,7 @@ pub mod native_type;
 pub mod opcode;
 pub mod operator;
 pub mod posix;
+pub mod queue;
 pub mod random;
 pub mod resource;
 pub mod select;
@@ -56,9 +61,13 @@ use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 /// All native modules of this crate.
 pub static MODULES: &[NativeModule] = &[
     abc::MODULE,
+    accounts::GRP,
+    accounts::PWD,
+    array::MODULE,
     ast::MODULE,
     atexit::MODULE,
     binascii::MODULE,
+    bisect::MODULE,
     codecs::MODULE,
     collections::MODULE,
     contextvars::MODULE,
@@ -67,17 +76,18 @@ pub static MODULES: &[NativeModule] = &[
     fcntl::MODULE,
     functools::MODULE,
     gc::MODULE,
-    accounts::GRP,
+    heapq::MODULE,
     imp::MODULE,
     io::MODULE,
     itertools::MODULE,
+    json::MODULE,
     locale::MODULE,
     marshal::MODULE,
     math::MODULE,
     opcode::MODULE,
     operator::MODULE,
     posix::MODULE,
-    accounts::PWD,
+    queue::MODULE,
     random::MODULE,
     resource::MODULE,
     select::MODULE,
