@@ -45,6 +45,7 @@ pub mod symtable;
 pub mod sys;
 pub mod sysconfig;
 pub mod system_call;
+pub mod termios;
 pub mod thread;
 pub mod time;
 pub mod tokenize;
@@ -100,6 +101,7 @@ pub static MODULES: &[NativeModule] = &[
     subprocess::MODULE,
     symtable::MODULE,
     sysconfig::MODULE,
+    termios::MODULE,
     thread::MODULE,
     time::MODULE,
     tokenize::MODULE,
