@@ -35,6 +35,7 @@ pub mod random;
 pub mod resource;
 pub mod select;
 pub mod signal;
+pub mod socket;
 pub mod sre;
 pub mod stat;
 pub mod string;
@@ -44,6 +45,7 @@ pub mod symtable;
 pub mod sys;
 pub mod sysconfig;
 pub mod system_call;
+pub mod termios;
 pub mod thread;
 pub mod time;
 pub mod tokenize;
@@ -91,6 +93,7 @@ pub static MODULES: &[NativeModule] = &[
     resource::MODULE,
     select::MODULE,
     signal::MODULE,
+    socket::MODULE,
     sre::MODULE,
     stat::MODULE,
     string::MODULE,
@@ -98,6 +101,7 @@ pub static MODULES: &[NativeModule] = &[
     subprocess::MODULE,
     symtable::MODULE,
     sysconfig::MODULE,
+    termios::MODULE,
     thread::MODULE,
     time::MODULE,
     tokenize::MODULE,
