@@ -13,6 +13,7 @@ pub mod contextvars;
 pub mod duration;
 pub mod errno;
 pub mod exception_class;
+pub mod faulthandler;
 pub mod fcntl;
 pub mod frozen;
 pub mod functools;
@@ -34,6 +35,7 @@ pub mod random;
 pub mod resource;
 pub mod select;
 pub mod signal;
+pub mod socket;
 pub mod sre;
 pub mod stat;
 pub mod string;
@@ -43,6 +45,7 @@ pub mod symtable;
 pub mod sys;
 pub mod sysconfig;
 pub mod system_call;
+pub mod termios;
 pub mod thread;
 pub mod time;
 pub mod tokenize;
@@ -70,6 +73,7 @@ pub static MODULES: &[NativeModule] = &[
     collections::MODULE,
     contextvars::MODULE,
     errno::MODULE,
+    faulthandler::MODULE,
     fcntl::MODULE,
     functools::MODULE,
     gc::MODULE,
@@ -89,6 +93,7 @@ pub static MODULES: &[NativeModule] = &[
     resource::MODULE,
     select::MODULE,
     signal::MODULE,
+    socket::MODULE,
     sre::MODULE,
     stat::MODULE,
     string::MODULE,
@@ -96,6 +101,7 @@ pub static MODULES: &[NativeModule] = &[
     subprocess::MODULE,
     symtable::MODULE,
     sysconfig::MODULE,
+    termios::MODULE,
     thread::MODULE,
     time::MODULE,
     tokenize::MODULE,

@@ -13,6 +13,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::{dist, oracle};
@@ -22,6 +23,8 @@ const ROOT: &str = "target/conformance";
 /// A whole file may take this long, and this much memory (address space: stacks and heaps are reserved generously).
 const LIMIT: Duration = Duration::from_secs(600);
 const MEMORY: u64 = 32 << 30;
+/// One method may be silent this long.
+const METHOD_LIMIT: Duration = Duration::from_secs(60);
 /// A file whose processes die more often than this is given up.
 const MAX_RESTARTS: usize = 40;
 
@@ -115,7 +118,7 @@ fn oracle_library(command: &str) -> Result<PathBuf, String> {
 fn lay_out_library(library: &Path) -> Result<(), String> {
     let target = Path::new(ROOT).join("lib/python3.14");
     let _ = std::fs::remove_dir_all(&target);
-    link_tree(library, Path::new("stdlib/Lib"), &target).map_err(|error| format!("{}: {error}", target.display()))?;
+    link_tree(library, &[Path::new("stdlib/Lib"), Path::new("tests/conformance/lib")], &target).map_err(|error| format!("{}: {error}", target.display()))?;
     let link = Path::new(ROOT).join("lib/python3.14t");
     if link.symlink_metadata().is_err() {
         std::os::unix::fs::symlink("python3.14", &link).map_err(|error| error.to_string())?;
@@ -123,10 +126,10 @@ fn lay_out_library(library: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn link_tree(library: &Path, ours: &Path, target: &Path) -> std::io::Result<()> {
+fn link_tree(library: &Path, ours: &[&Path], target: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(target)?;
     let mut names = BTreeSet::new();
-    for folder in [library, ours] {
+    for folder in [&[library], ours].concat() {
         if folder.is_dir() {
             for entry in std::fs::read_dir(folder)? {
                 names.insert(entry?.file_name());
@@ -134,11 +137,13 @@ fn link_tree(library: &Path, ours: &Path, target: &Path) -> std::io::Result<()> 
         }
     }
     for name in names.iter().filter(|name| *name != "__pycache__" && *name != "lib-dynload") {
-        let (theirs, own, to) = (library.join(name), ours.join(name), target.join(name));
-        if own.is_dir() && theirs.is_dir() {
+        let (theirs, to) = (library.join(name), target.join(name));
+        let own: Vec<PathBuf> = ours.iter().map(|folder| folder.join(name)).filter(|path| path.exists()).collect();
+        if theirs.is_dir() && own.iter().any(|path| path.is_dir()) {
+            let own: Vec<&Path> = own.iter().map(PathBuf::as_path).collect();
             link_tree(&theirs, &own, &to)?;
         } else {
-            let source = if own.exists() { own } else { theirs };
+            let source = own.into_iter().next().unwrap_or(theirs);
             std::os::unix::fs::symlink(std::path::absolute(source)?, to)?;
         }
     }
@@ -175,7 +180,7 @@ fn outcomes(interpreter: Interpreter<'_>, file: &str, log: &Path) -> Result<Outc
     let mut outcomes = Outcomes::new();
     let deadline = Instant::now() + LIMIT;
     for _ in 0..MAX_RESTARTS {
-        let report = run_once(interpreter, file, &outcomes, log, deadline)?;
+        let (report, timed_out) = run_once(interpreter, file, &outcomes, log, deadline)?;
         let mut running = None;
         let mut ended = false;
         for line in report.lines() {
@@ -196,7 +201,7 @@ fn outcomes(interpreter: Interpreter<'_>, file: &str, log: &Path) -> Result<Outc
         }
         match running {
             Some(id) => {
-                let outcome = if Instant::now() >= deadline { "timeout" } else { "crash" };
+                let outcome = if timed_out { "timeout" } else { "crash" };
                 outcomes.insert(id, outcome.to_string());
             }
             // It died outside any method: again it would be the same.
@@ -209,7 +214,8 @@ fn outcomes(interpreter: Interpreter<'_>, file: &str, log: &Path) -> Result<Outc
     Ok(outcomes)
 }
 
-fn run_once(interpreter: Interpreter<'_>, file: &str, known: &Outcomes, log: &Path, deadline: Instant) -> Result<String, String> {
+/// One process: what it wrote, and whether it was stopped for want of time.
+fn run_once(interpreter: Interpreter<'_>, file: &str, known: &Outcomes, log: &Path, deadline: Instant) -> Result<(String, bool), String> {
     let describe = |error: std::io::Error| error.to_string();
     let (runner, leave_out) = (Path::new(ROOT).join("runner.py"), Path::new(ROOT).join(format!("{file}.leave-out")));
     std::fs::write(&runner, RUNNER).map_err(describe)?;
@@ -251,16 +257,26 @@ fn run_once(interpreter: Interpreter<'_>, file: &str, known: &Outcomes, log: &Pa
     let mut child = command.spawn().map_err(describe)?;
     drop(writer);
     let group = child.id() as i32;
+    let mut timed_out = false;
+    let last_sign = Arc::new(Mutex::new(Instant::now()));
+    let sign = Arc::clone(&last_sign);
     let collector = std::thread::spawn(move || {
-        let mut text = Vec::new();
-        let _ = reader.read_to_end(&mut text);
+        let (mut text, mut part) = (Vec::new(), [0; 4096]);
+        while let Ok(count @ 1..) = reader.read(&mut part) {
+            text.extend_from_slice(&part[..count]);
+            if let Ok(mut last) = sign.lock() {
+                *last = Instant::now();
+            }
+        }
         String::from_utf8_lossy(&text).into_owned()
     });
     loop {
         if child.try_wait().map_err(describe)?.is_some() {
             break;
         }
-        if Instant::now() >= deadline {
+        let is_silent = last_sign.lock().is_ok_and(|last| last.elapsed() > METHOD_LIMIT);
+        if is_silent || Instant::now() >= deadline {
+            timed_out = true;
             break;
         }
         std::thread::sleep(Duration::from_millis(20));
@@ -269,7 +285,8 @@ fn run_once(interpreter: Interpreter<'_>, file: &str, known: &Outcomes, log: &Pa
     // SAFETY: a signal to the process group made above.
     unsafe { libc::kill(-group, libc::SIGKILL) };
     let _ = child.wait();
-    collector.join().map_err(|_| "the collector of results has failed".to_string())
+    let text = collector.join().map_err(|_| "the collector of results has failed".to_string())?;
+    Ok((text, timed_out))
 }
 
 /// The tables of a TOML file of ours.

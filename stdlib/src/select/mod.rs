@@ -90,14 +90,19 @@ struct Watched {
     set: libc::fd_set,
 }
 
-fn watched(list: Value, thread: &mut Thread) -> PyResult<Watched> {
+fn watched(source: Value, thread: &mut Thread) -> PyResult<Watched> {
     // SAFETY: all-zero is the empty set.
     let mut set: libc::fd_set = unsafe { std::mem::zeroed() };
     let mut objects = Vec::new();
-    if !iterate::is_iterable(list) {
+    if !iterate::is_iterable(source) {
         return Err(thread.raise_type_error("arguments 1-3 must be sequences"));
     }
-    for object in iterate::collect(list, thread)? {
+    // A list may change while its items are asked for their descriptors.
+    let is_list = source.is_pointer() && source.type_has_flag(pyrt_runtime::types::type_object::TYPE_LIST_SUBCLASS);
+    let items = if is_list { Vec::new() } else { iterate::collect(source, thread)? };
+    let mut i = 0;
+    while let Some(object) = if is_list { list::ListObject::of(source).get(i) } else { items.get(i).cloned() } {
+        i += 1;
         let fd = file_descriptor(*object, thread)?;
         if fd as usize >= libc::FD_SETSIZE {
             return Err(thread.raise_value_error("filedescriptor out of range in select()"));
@@ -131,27 +136,25 @@ fn select(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     };
     let lists = [watched(args.at(0), thread)?, watched(args.at(1), thread)?, watched(args.at(2), thread)?];
     let n = lists.iter().flat_map(|list| list.objects.iter().map(|(_, fd)| fd + 1)).max().unwrap_or(0);
-    let mut sets = [lists[0].set, lists[1].set, lists[2].set];
-    loop {
+    let sets = loop {
         let mut left = deadline.map(|deadline| duration::timeval((deadline - duration::monotonic()).max(0), Rounding::Ceiling));
-        sets = [lists[0].set, lists[1].set, lists[2].set];
+        let mut sets = [lists[0].set, lists[1].set, lists[2].set];
         let [reading, writing, exceptional] = &mut sets;
         let limit = left.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
         // SAFETY: three sets and a limit that outlive the call.
         let result = thread.detached(|| unsafe { libc::select(n, reading, writing, exceptional, limit) });
         if result > 0 {
-            break;
+            break sets;
         }
         if result == 0 {
             // SAFETY: all-zero is the empty set.
-            sets = unsafe { std::mem::zeroed() };
-            break;
+            break unsafe { std::mem::zeroed() };
         }
         match last_errno() {
             libc::EINTR => safepoint::poll(thread)?,
             errno => return Err(thread.raise_os_error(errno, None, None)),
         }
-    }
+    };
     let ready = |i: usize| {
         let set = &sets[i];
         // SAFETY: the descriptors are within the set.
