@@ -122,8 +122,6 @@ macro_rules! int_calls {
 }
 
 int_calls! {
-    kill none_or_errno libc::kill(0, 1);
-    killpg none_or_errno libc::killpg(0, 1);
     getpgid int_or_errno libc::getpgid(0);
     setpgid none_or_errno libc::setpgid(0, 1);
     getsid int_or_errno libc::getsid(0);
@@ -134,6 +132,27 @@ int_calls! {
     sched_getscheduler int_or_errno libc::sched_getscheduler(0);
     setpriority none_or_errno libc::setpriority(0, 1, 2);
     setns none_or_errno libc::setns(0, 1);
+}
+
+/// A signal may be for this process itself: then it is handled before the call returns.
+fn sent(result: i32, thread: &mut Thread) -> PyResult {
+    if result < 0 {
+        return Err(thread.raise_errno());
+    }
+    pyrt_runtime::threads::safepoint::poll(thread)?;
+    Ok(Owned::none())
+}
+
+pub fn kill(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
+    let (pid, signal) = (convert::as_c_int(args.at(0), thread)?, convert::as_c_int(args.at(1), thread)?);
+    // SAFETY: a plain system call.
+    sent(unsafe { libc::kill(pid, signal) }, thread)
+}
+
+pub fn killpg(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
+    let (group, signal) = (convert::as_c_int(args.at(0), thread)?, convert::as_c_int(args.at(1), thread)?);
+    // SAFETY: a plain system call.
+    sent(unsafe { libc::killpg(group, signal) }, thread)
 }
 
 pub fn getpriority(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
