@@ -168,8 +168,12 @@ impl Regs<'_> {
         // SAFETY: `Frame::ip` is the current instruction; a whole unit is stored at once.
         unsafe {
             let ip = (*self.frame).ip;
-            let oparg = (*ip).load(Ordering::Relaxed) >> 8;
-            (*ip).store(crate::types::code::make_unit(generic as u8, oparg), Ordering::Relaxed);
+            let unit = (*ip).load(Ordering::Relaxed);
+            if unit as u8 != Opcode::INSTRUMENTED_LINE as u8 {
+                (*ip).store(crate::types::code::make_unit(generic as u8, unit >> 8), Ordering::Relaxed);
+            } else {
+                crate::interp::tracing::store_opcode_slow(self.frame, generic as u8);
+            }
         }
         self.instead(generic)
     }
@@ -359,6 +363,9 @@ pub fn run(thread: &mut Thread, frame: *mut Frame) -> PyResult {
 /// Continues `frame` (an entry frame) by raising the thread's exception at its current instruction.
 pub fn run_throwing(thread: &mut Thread, frame: *mut Frame) -> PyResult {
     thread.frame = frame;
+    if crate::interp::tracing::watches_exceptions(thread) {
+        crate::interp::tracing::thrown(thread, frame);
+    }
     match unwind::unwind(thread, frame) {
         Some(frame) => run_loop(thread, frame),
         None => Err(crate::object::value::Raised::stored()),
@@ -559,6 +566,8 @@ handlers! {
         LOAD_ATTR => attr::load_attr(r, oparg),
         LOAD_ATTR_INSTANCE_VALUE => attr::load_attr_instance_value(r, oparg),
         LOAD_ATTR_METHOD_WITH_VALUES => attr::load_attr_method(r, oparg),
+        LOAD_ATTR_CLASS => attr::load_attr_class(r, oparg),
+        LOAD_ATTR_PROPERTY => attr::load_attr_property(r, oparg),
         LOAD_ATTR_MODULE => attr::load_attr_module(r, oparg),
         LOAD_ATTR_SLOT => attr::load_attr_slot(r, oparg),
         STORE_ATTR => attr::store_attr(r, oparg),
@@ -617,6 +626,7 @@ handlers! {
         CALL_FUNCTION_EX => call::call_function_ex(r),
         CALL_INTRINSIC_1 => call::call_intrinsic_1(r, oparg),
         CALL_INTRINSIC_2 => call::call_intrinsic_2(r, oparg),
+        INSTRUMENTED_LINE => control::instrumented(r),
         INTERPRETER_EXIT => Flow::Exit,
         EXIT_INIT_CHECK => control::exit_init_check(r),
         UNPACK_EX => iterate::unpack_ex(r, oparg),

@@ -7,5 +7,6 @@ pub mod inline_cache;
 pub mod locations;
 pub mod ops;
 pub mod resume;
+pub mod tracing;
 pub mod translate;
 pub mod unwind;

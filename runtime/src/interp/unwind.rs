@@ -2,6 +2,7 @@
 
 use crate::exceptions::ExceptionObject;
 use crate::interp::call_frame;
+use crate::interp::tracing;
 use crate::interp::frame::{FRAME_ENTRY, Frame, FrameOwner, clear_words};
 use crate::object::value::{Owned, Raised, Value};
 use crate::threads::thread_state::Thread;
@@ -23,8 +24,15 @@ pub fn unwind(thread: &mut Thread, frame: *mut Frame) -> Option<*mut Frame> {
                     add_traceback_entry(thread, frame);
                 }
             }
+            if tracing::watches_exceptions(thread) && !(*frame).is_incomplete() {
+                tracing::exception_raised(thread, frame, add_entry && is_silent_reraise(thread));
+            }
             clear_reraise_mark(thread);
             if let Some(handler) = code.handler_for(unit) {
+                if tracing::watches_exceptions(thread) {
+                    tracing::exception_handled(thread, frame);
+                    (*frame).lineno = -2;
+                }
                 let stack = Frame::stack_ptr(frame);
                 let target = stack.add(handler.depth as usize);
                 while (*frame).sp > target {
@@ -45,6 +53,9 @@ pub fn unwind(thread: &mut Thread, frame: *mut Frame) -> Option<*mut Frame> {
             // No handler here: leave the frame.
             let is_entry = (*frame).flags & FRAME_ENTRY != 0;
             let previous = (*frame).previous;
+            if tracing::watches_exceptions(thread) && !(*frame).is_incomplete() {
+                tracing::frame_unwound(thread, frame);
+            }
             call_frame::leave_failed(thread, frame);
             if is_entry {
                 return None;
@@ -75,9 +86,10 @@ pub fn add_traceback_entry(thread: &mut Thread, frame: *mut Frame) {
     let Some(exception) = thread.take_exception() else { return };
     let object = ExceptionObject::of(*exception);
     // SAFETY: the running frame.
-    let (lasti, line) = unsafe { ((*frame).lasti(), (*frame).line()) };
+    let lasti = unsafe { (*frame).lasti() };
     let frame_object = crate::types::frame_object::of_frame(frame);
-    let entry = traceback::new(object.traceback(), frame_object, lasti, line.unwrap_or(-1));
+    // The line is found when it is asked for.
+    let entry = traceback::new(object.traceback(), frame_object, lasti, -1);
     object.set_traceback(Some(entry));
     thread.set_exception(exception);
 }

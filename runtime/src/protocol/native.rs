@@ -40,6 +40,8 @@ pub struct Signature {
     pub n_required: usize,
     pub has_varargs: bool,
     pub has_kwargs: bool,
+    /// No `*args`, no `**kwargs`, no keyword-only parameter that must be given.
+    is_plain: bool,
     /// What `__text_signature__` shows, `None` if hidden.
     pub text: Option<&'static str>,
 }
@@ -60,15 +62,9 @@ impl LazySignature {
         LazySignature { text, parsed: OnceLock::new() }
     }
 
+    #[inline]
     pub fn get(&self) -> &Signature {
         self.parsed.get_or_init(|| Signature::parse(self.text))
-    }
-
-    /// Whether `n` positional arguments fill all parameters, which take nothing else.
-    #[inline]
-    pub fn takes_exactly(&self, n: usize) -> bool {
-        let parsed = self.get();
-        n == parsed.params.len() && n == parsed.n_positional
     }
 
     /// Binds a call; `name` is for messages.
@@ -105,6 +101,7 @@ impl Signature {
             n_required: 0,
             has_varargs: false,
             has_kwargs: false,
+            is_plain: false,
             text: if hidden { None } else { Some(body) },
         };
         let mut keyword_only = false;
@@ -143,17 +140,24 @@ impl Signature {
             }
             optional_group |= opens;
         }
+        let required_keywords = signature.params[signature.n_positional.min(signature.params.len())..].iter().any(|parameter| parameter.is_required);
+        signature.is_plain = !signature.has_varargs && !signature.has_kwargs && !required_keywords;
         signature
     }
 
     /// Binds a call to the parameters, with CPython's error messages.
     #[inline]
     pub fn bind(&self, name: &str, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult<Bound> {
+        self.bind_named(&|| name.to_owned(), args, kwnames, thread)
+    }
+
+    /// As [`Signature::bind`]; the name is only made for a message.
+    pub fn bind_named(&self, name: &dyn Fn() -> String, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult<Bound> {
         let given = args.len();
         let mut words: smallvec::SmallVec<[Option<Value>; 8]> = smallvec::SmallVec::from_elem(None, self.params.len());
         let mut held = [None, None];
         if given > self.n_positional && !self.has_varargs {
-            return Err(self.wrong_positional_count(name, given, kwnames, thread));
+            return Err(self.wrong_positional_count(&name(), given, kwnames, thread));
         }
         for i in 0..given.min(self.n_positional) {
             words[i] = args.get(i);
@@ -179,7 +183,8 @@ impl Signature {
             match found {
                 Some(at) if words[at].is_some() => {
                     return Err(thread.raise_type_error(format!(
-                        "argument for {name}() given by name ('{}') and position ({})",
+                        "argument for {}() given by name ('{}') and position ({})",
+                        name(),
                         self.params[at].name,
                         at + 1
                     )));
@@ -187,7 +192,7 @@ impl Signature {
                 Some(at) => words[at] = Some(value),
                 None => match &held[1] {
                     Some(rest) => DictObject::of(**rest).set(key, value.to_owned(), thread)?,
-                    None if self.is_positional_only() => return Err(self.unexpected_keyword(name, keyword, thread)),
+                    None if self.is_positional_only() => return Err(self.unexpected_keyword(&name(), keyword, thread)),
                     // A missing argument is reported first.
                     None => unexpected = unexpected.or(Some(keyword)),
                 },
@@ -195,11 +200,11 @@ impl Signature {
         }
         for (at, parameter) in self.params.iter().enumerate() {
             if parameter.is_required && words[at].is_none() {
-                return Err(self.missing(name, at, given, kwnames, thread));
+                return Err(self.missing(&name(), at, given, kwnames, thread));
             }
         }
         if let Some(keyword) = unexpected {
-            return Err(self.unexpected_keyword(name, keyword, thread));
+            return Err(self.unexpected_keyword(&name(), keyword, thread));
         }
         Ok(Bound { words, _held: held })
     }
@@ -332,11 +337,35 @@ fn dispatch_native(func: NativeFn, signature: &LazySignature, name: &dyn Fn() ->
             if kwnames.is_empty() && args.len() == parsed.params.len() && args.len() == parsed.n_positional {
                 return function(zelf, args, thread);
             }
-            let bound = parsed.bind(&name(), args, kwnames, thread)?;
+            if kwnames.is_empty() && parsed.can_pad(args.len()) {
+                return call_padded(function, zelf, args, parsed.params.len(), thread);
+            }
+            let bound = parsed.bind_named(name, args, kwnames, thread)?;
             function(zelf, bound.args(), thread)
         }
         NativeFn::NoArgs(_) | NativeFn::One(_) => Err(wrong_simple_call(func, &name(), args, kwnames, thread)),
     }
+}
+
+/// Most parameters of a native that is called with empty words for those that are not given.
+const MAX_PADDED: usize = 8;
+
+impl Signature {
+    /// Whether a call with `n` positional arguments needs nothing but empty words for the rest.
+    #[inline]
+    pub fn can_pad(&self, n: usize) -> bool {
+        self.is_plain && n <= self.n_positional && n >= self.n_required && self.params.len() <= MAX_PADDED
+    }
+}
+
+/// Calls a native with empty words for the parameters behind the given ones.
+#[inline(never)]
+pub fn call_padded(function: fn(Value, Args<'_>, &mut Thread) -> PyResult, zelf: Value, args: Args<'_>, n_params: usize, thread: &mut Thread) -> PyResult {
+    let mut words = [None; MAX_PADDED];
+    for (i, word) in words.iter_mut().enumerate().take(args.len()) {
+        *word = args.get(i);
+    }
+    function(zelf, Args::from_slots(words.get(..n_params).unwrap_or(&[])), thread)
 }
 
 #[cold]

@@ -36,6 +36,8 @@ pub const REQUEST_EPOCH: u32 = 1 << 6;
 pub const REQUEST_PENDING: u32 = 1 << 7;
 /// Zeal mode: every safepoint does everything.
 pub const REQUEST_ZEAL: u32 = 1 << 8;
+/// Something is traced or monitored: function entries and backward jumps look at their code.
+pub const REQUEST_TRACE: u32 = 1 << 9;
 
 /// `ThreadShared::state`: the thread does not touch objects.
 pub const STATE_DETACHED: u8 = 0;
@@ -332,6 +334,7 @@ pub fn register(interpreter: &'static Interpreter, is_main: bool, native_limit: 
     shared.thread.store(&mut *thread, Ordering::Release);
     CURRENT.set(&mut *thread);
     THREADS.lock().push(shared);
+    crate::interp::tracing::watch_new_thread(&thread);
     thread
 }
 
@@ -342,8 +345,8 @@ pub fn unregister(mut thread: Box<Thread>) {
     thread.dict = None;
     thread.asyncgen_firstiter = None;
     thread.asyncgen_finalizer = None;
-    thread.trace_function = None;
-    thread.profile_function = None;
+    drop(crate::interp::tracing::replace_trace(None, &mut thread));
+    drop(crate::interp::tracing::replace_profile(None, &mut thread));
     thread.type_cache.clear();
     while has_pending() {
         crate::object::lifetime::drain_pending(&mut thread);

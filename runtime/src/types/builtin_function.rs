@@ -48,10 +48,10 @@ impl BuiltinFunction {
         self.receiver.as_ref().map_or_else(Value::none, Owned::value)
     }
 
-    /// Whether `n` positional arguments are all that the native binds, so that they can be passed as they lie.
+    /// How the native's parameters are bound.
     #[inline(always)]
-    pub fn takes_exactly(&self, n: usize) -> bool {
-        self.signature.takes_exactly(n)
+    pub fn signature(&self) -> &crate::protocol::native::Signature {
+        self.signature.get()
     }
 
     fn is_module_function(&self) -> bool {

@@ -9,6 +9,7 @@ use pyrt_compiler::bytecode::code::{CodeData, CodeFlags, Const, LocalKind};
 use pyrt_compiler::bytecode::instructions::Opcode;
 
 use crate::interp::inline_cache::CacheCell;
+use crate::interp::tracing::Monitoring;
 use crate::object::header::Header;
 use crate::object::lifetime;
 use crate::object::value::{Owned, PyResult, Slot, Value};
@@ -62,16 +63,12 @@ pub struct CodeObject {
     pub unit_offsets: Box<[u32]>,
     pub handlers: Box<[Handler]>,
     pub cells: Box<[CacheCell]>,
-    /// Per unit: events that `sys.monitoring` and tracing want here, null while nobody does.
+    /// What instrumentation keeps beside the code, null before the first.
     pub monitoring: AtomicPtr<Monitoring>,
     /// `co_extra`-like: has the code run often enough to be specialised.
     pub warmth: AtomicU8,
 }
 
-/// Event masks beside the bytecode (PROTOCOLS M23).
-pub struct Monitoring {
-    pub masks: Box<[AtomicU32]>,
-}
 
 impl CodeObject {
     /// The code object that `value` is; the caller knows that it is one.
@@ -299,9 +296,14 @@ impl CodeObject {
     }
 
     pub(crate) unsafe fn dealloc(value: Value) {
+        let monitoring = CodeObject::of(value).monitoring.load(Ordering::Relaxed);
         // SAFETY: the object is dead: its Rust fields are dropped once. The header's atomics need no drop.
-        unsafe { std::ptr::drop_in_place(value.header().cast::<CodeObject>()) };
-        let _ = Ordering::Relaxed;
+        unsafe {
+            if !monitoring.is_null() {
+                drop(Box::from_raw(monitoring));
+            }
+            std::ptr::drop_in_place(value.header().cast::<CodeObject>());
+        }
     }
 }
 

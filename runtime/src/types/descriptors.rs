@@ -236,14 +236,6 @@ fn text(name: &Owned) -> String {
 }
 
 /// Calls a method descriptor: the first argument is the receiver.
-impl MethodDescriptor {
-    /// Whether `n` positional arguments are all that the native binds.
-    #[inline(always)]
-    pub fn takes_exactly(&self, n: usize) -> bool {
-        self.signature.takes_exactly(n)
-    }
-}
-
 #[inline]
 pub fn method_call(this: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult {
     let descriptor = MethodDescriptor::of(this);

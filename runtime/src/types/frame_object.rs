@@ -47,6 +47,20 @@ impl FrameObject {
         unsafe { value.as_ref() }
     }
 
+    /// `f_trace`.
+    pub fn trace_function(&self) -> Option<Owned> {
+        self.trace.load(&self.header)
+    }
+
+    pub fn set_trace_function(&self, function: Option<Owned>) {
+        drop(self.trace.replace(&self.header, function));
+    }
+
+    /// `f_trace_lines` and `f_trace_opcodes`.
+    pub fn trace_options(&self) -> (bool, bool) {
+        (self.trace_lines.load(Ordering::Relaxed), self.trace_opcodes.load(Ordering::Relaxed))
+    }
+
     pub fn frame(&self) -> *mut Frame {
         self.frame.load(Ordering::Acquire)
     }

@@ -26,7 +26,7 @@ use crate::protocol::{attribute, call};
 use crate::sync::{AtomicU8, Ordering};
 use crate::threads::thread_state::{self, Thread};
 use crate::types::builtin_types::{ASYNC_GENERATOR, COROUTINE, COROUTINE_WRAPPER, GENERATOR, shapes};
-use crate::types::code::{unit_opcode, unit_oparg};
+use crate::types::code::unit_oparg;
 use crate::types::string::{self, StrObject};
 use crate::types::type_object::*;
 
@@ -244,7 +244,8 @@ pub fn delegate(generator: Value) -> Option<Owned> {
     // SAFETY: a suspended frame: `ip` is its YIELD_VALUE, RESUME follows; a delegating one has the receiver on top.
     unsafe {
         let next = (*(*frame).ip.add(1)).load(Ordering::Relaxed);
-        if unit_opcode(next) == Opcode::RESUME as u8 && unit_oparg(next) & 3 >= 2 {
+        let code = (*frame).code();
+        if crate::interp::tracing::opcode_at(code, (*frame).unit() + 1) == Opcode::RESUME as u8 && unit_oparg(next) & 3 >= 2 {
             let word = *(*frame).sp.sub(1);
             return Value::from_slot(word).map(|receiver| receiver.to_owned());
         }

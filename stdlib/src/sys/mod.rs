@@ -8,6 +8,7 @@ mod frames;
 pub mod hooks;
 mod library_names;
 mod limits;
+mod tracing;
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -32,10 +33,13 @@ pub fn install(thread: &mut Thread) -> PyResult<()> {
     let sys = module::new("sys");
     facts::ready_types();
     module::add(*sys, "__doc__", Owned::str(DOC));
-    for table in [FUNCTIONS, hooks::FUNCTIONS, frames::FUNCTIONS, limits::FUNCTIONS] {
+    for table in [FUNCTIONS, hooks::FUNCTIONS, frames::FUNCTIONS, limits::FUNCTIONS, tracing::FUNCTIONS] {
         module::add_functions(*sys, table);
     }
+    let monitoring = tracing::monitoring(thread);
+    module::add(*sys, "monitoring", monitoring.clone());
     if let Some(modules) = interpreter.modules_dict() {
+        DictObject::of(*modules).set_by_text("sys.monitoring", monitoring);
         module::add(*sys, "modules", modules.clone());
         let dict = DictObject::of(*modules);
         dict.set_by_text("sys", sys.clone());

@@ -3,6 +3,7 @@
 use pyrt_compiler::bytecode::instructions::{Opcode, SpecialMethod};
 
 use crate::exceptions::exc;
+use crate::interp::call_frame::push_function_frame;
 use crate::interp::dispatch::{Flow, Regs};
 use crate::interp::frame::{Frame, into_owned};
 use crate::interp::inline_cache::{self, CacheCell};
@@ -14,8 +15,9 @@ use crate::threads::thread_state::Thread;
 use crate::types::builtin_types::shapes;
 use crate::types::descriptors::MemberDescriptor;
 use crate::types::dict::DictObject;
+use crate::types::function::FunctionObject;
 use crate::types::string::StrObject;
-use crate::types::type_object::TYPE_METHOD_DESCRIPTOR;
+use crate::types::type_object::{TYPE_METHOD_DESCRIPTOR, TypeObject};
 
 /// The slot at word `offset` of an object.
 ///
@@ -27,11 +29,30 @@ unsafe fn slot_at<'a>(object: Value, offset: usize) -> &'a Slot {
     unsafe { &*object.header().cast::<Slot>().add(offset) }
 }
 
+// What the slot number of a cell's fact means. A word of another kind never fits: the opcode and its cell change one
+// after the other.
+/// An attribute slot of the instance.
+const KIND_INSTANCE: u8 = 1;
+/// A `__slots__` member.
+const KIND_MEMBER: u8 = 2;
+/// The cell's object is a method or a property's getter.
+const KIND_OBJECT: u8 = 3;
+/// The object is a class; the shape is that of its instances.
+const KIND_CLASS: u8 = 4;
+
 /// Whether the cell's shape fact holds for `object`.
 #[inline(always)]
-fn guard(object: Value, word: u64) -> bool {
+fn guard(object: Value, word: u64, kind: u8) -> bool {
     let shape = object.shape();
-    shape == inline_cache::shape_of(word) && shape::entry(shape).version() == inline_cache::version_of(word)
+    shape == inline_cache::shape_of(word)
+        && shape::entry(shape).version() == inline_cache::version_of(word)
+        && inline_cache::kind_of(word) == kind
+}
+
+/// Puts a fact in front, and the one that was there behind it.
+fn publish_in_front(cell: &CacheCell, word: u64) {
+    cell.publish_second(cell.word());
+    cell.publish(word);
 }
 
 #[inline(always)]
@@ -77,6 +98,10 @@ fn specialize_load_slow(frame: *mut Frame, object: Value, name: Value, is_method
         }
         return;
     }
+    if object.has_shape(shapes::TYPE) {
+        specialize_class_load(frame, object, name, cell, thread);
+        return;
+    }
     let ty = object.type_object();
     if !attribute::uses_generic_lookup(ty) {
         return;
@@ -93,8 +118,19 @@ fn specialize_load_slow(frame: *mut Frame, object: Value, name: Value, is_method
         if descriptor.has_shape(shapes::MEMBER_DESCRIPTOR) {
             let member = MemberDescriptor::of(**descriptor);
             if let Some(offset) = member.slot_offset().filter(|offset| offset % 8 == 0 && offset / 8 < 4096) {
-                cell.publish(inline_cache::pack(shape, version, offset / 8, 0));
+                cell.publish(inline_cache::pack(shape, version, offset / 8, KIND_MEMBER));
                 specialize_as(frame, Opcode::LOAD_ATTR_SLOT);
+            }
+            return;
+        }
+        if descriptor.has_shape(shapes::PROPERTY) && !is_method {
+            let Some(getter) = crate::types::property::getter(**descriptor).filter(|getter| getter.has_shape(shapes::FUNCTION)) else { return };
+            let function = FunctionObject::of(*getter);
+            let function_version = function.take_version();
+            if function.code().is_simple && function.code().argcount == 1 && function_version != 0 && cell.set_object(getter) {
+                cell.publish_second(u64::from(function_version));
+                cell.publish(inline_cache::pack(shape, version, 0, KIND_OBJECT));
+                specialize_as(frame, Opcode::LOAD_ATTR_PROPERTY);
             }
             return;
         }
@@ -107,7 +143,7 @@ fn specialize_load_slow(frame: *mut Frame, object: Value, name: Value, is_method
             if let Some(index) = entry.find(name) {
                 let offset = entry.first_slot() + index;
                 if offset < 4096 {
-                    cell.publish(inline_cache::pack(shape, version, offset, 0));
+                    publish_in_front(cell, inline_cache::pack(shape, version, offset, KIND_INSTANCE));
                     specialize_as(frame, Opcode::LOAD_ATTR_INSTANCE_VALUE);
                 }
                 return;
@@ -118,23 +154,92 @@ fn specialize_load_slow(frame: *mut Frame, object: Value, name: Value, is_method
     }
     if let Some(method) = found.filter(|method| is_method && method.type_has_flag(TYPE_METHOD_DESCRIPTOR)) {
         if cell.set_object(method) {
-            cell.publish(inline_cache::pack(shape, version, 0, 0));
+            cell.publish(inline_cache::pack(shape, version, 0, KIND_OBJECT));
             specialize_as(frame, Opcode::LOAD_ATTR_METHOD_WITH_VALUES);
         }
     }
 }
 
+/// Fills the cell of a LOAD_ATTR on a class, for attributes that the class gives as they are.
+#[cold]
+fn specialize_class_load(frame: *mut Frame, class: Value, name: Value, cell: &CacheCell, thread: &mut Thread) {
+    let ty = TypeObject::of(class);
+    let (shape, version) = (ty.root_shape(), ty.version());
+    if version == 0 || version > 0xFFFF || attribute::lookup_type(class.type_object(), name, thread).is_some() {
+        return;
+    }
+    let Some(found) = attribute::lookup_type(ty, name, thread) else { return };
+    // A function is itself when it is taken from its class.
+    let needs_no_binding = found.has_shape(shapes::FUNCTION) || found.type_object().slots.descr_get.raw() == 0;
+    if needs_no_binding && cell.set_object(found) {
+        cell.publish(inline_cache::pack(shape, version, 0, KIND_CLASS));
+        specialize_as(frame, Opcode::LOAD_ATTR_CLASS);
+    }
+}
+
 #[inline(always)]
 pub fn load_attr_instance_value(r: &mut Regs<'_>, oparg: u32) -> Flow {
-    let word = r.cell().word();
+    let cell = r.cell();
     let object = r.value(1);
-    if guard(object, word) {
-        // SAFETY: the shape has an attribute slot there, and slots never change their name.
-        let slot = unsafe { slot_at(object, inline_cache::slot_of(word)) };
-        if let Some(value) = attribute::load_inline(slot, object) {
-            r.replace_last(1, value);
-            if oparg & 1 != 0 {
-                r.push(0);
+    let mut word = cell.word();
+    if !guard(object, word, KIND_INSTANCE) {
+        word = cell.second_word();
+        if !guard(object, word, KIND_INSTANCE) {
+            return r.miss(Opcode::LOAD_ATTR);
+        }
+    }
+    // SAFETY: the shape has an attribute slot there, and slots never change their name.
+    let slot = unsafe { slot_at(object, inline_cache::slot_of(word)) };
+    if let Some(value) = attribute::load_inline(slot, object) {
+        r.replace_last(1, value);
+        if oparg & 1 != 0 {
+            r.push(0);
+        }
+        return Flow::Next;
+    }
+    r.miss(Opcode::LOAD_ATTR)
+}
+
+/// An attribute of a class that needs no binding.
+#[inline(always)]
+pub fn load_attr_class(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let cell = r.cell();
+    let object = r.value(1);
+    if object.has_shape(shapes::TYPE) {
+        let shape = TypeObject::of(object).root_shape();
+        let word = cell.word();
+        if shape == inline_cache::shape_of(word)
+            && shape::entry(shape).version() == inline_cache::version_of(word)
+            && inline_cache::kind_of(word) == KIND_CLASS
+        {
+            if let Some(value) = cell.object() {
+                r.replace_last(1, value.to_owned());
+                if oparg & 1 != 0 {
+                    r.push(0);
+                }
+                return Flow::Next;
+            }
+        }
+    }
+    r.miss(Opcode::LOAD_ATTR)
+}
+
+/// A property whose getter is a Python function, which is entered.
+#[inline(always)]
+pub fn load_attr_property(r: &mut Regs<'_>, _oparg: u32) -> Flow {
+    let cell = r.cell();
+    let object = r.value(1);
+    if guard(object, cell.word(), KIND_OBJECT) {
+        if let Some(getter) = cell.object().filter(|getter| u64::from(FunctionObject::of(*getter).version()) == cell.second_word()) {
+            let code = FunctionObject::of(getter).code();
+            r.note_return();
+            // SAFETY: the cell keeps the function alive as long as the caller's code; the owner moves to the callee.
+            unsafe {
+                let Ok(frame) = push_function_frame(r.thread, getter.frame_borrowed().bits(), code) else { return Flow::Raised };
+                r.sp = r.sp.sub(1);
+                *Frame::locals_ptr(frame) = *r.sp;
+                r.sync();
+                r.enter(frame);
             }
             return Flow::Next;
         }
@@ -146,7 +251,7 @@ pub fn load_attr_instance_value(r: &mut Regs<'_>, oparg: u32) -> Flow {
 pub fn load_attr_slot(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let word = r.cell().word();
     let object = r.value(1);
-    if guard(object, word) {
+    if guard(object, word, KIND_MEMBER) {
         // SAFETY: the type has a member slot there; `object` is a pointer, for immediates have no members.
         let slot = unsafe { slot_at(object, inline_cache::slot_of(word)) };
         // SAFETY: the container's header.
@@ -166,7 +271,7 @@ pub fn load_attr_method(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let cell = r.cell();
     let word = cell.word();
     let object = r.value(1);
-    if guard(object, word) {
+    if guard(object, word, KIND_OBJECT) {
         if let Some(method) = cell.object() {
             let receiver = r.peek(1);
             // The cell keeps the method alive as long as the frame keeps the code.
@@ -228,7 +333,7 @@ fn specialize_store_slow(frame: *mut Frame, object: Value, name: Value, cell: &C
         if descriptor.has_shape(shapes::MEMBER_DESCRIPTOR) {
             let member = MemberDescriptor::of(*descriptor);
             if let Some(offset) = member.slot_offset().filter(|offset| offset % 8 == 0 && offset / 8 < 4096 && !member.is_readonly()) {
-                cell.publish(inline_cache::pack(shape, version, offset / 8, 0));
+                cell.publish(inline_cache::pack(shape, version, offset / 8, KIND_MEMBER));
                 specialize_as(frame, Opcode::STORE_ATTR_SLOT);
             }
             return;
@@ -241,7 +346,7 @@ fn specialize_store_slow(frame: *mut Frame, object: Value, name: Value, cell: &C
         if let Some(index) = entry.find(name) {
             let offset = entry.first_slot() + index;
             if offset < 4096 {
-                cell.publish(inline_cache::pack(shape, version, offset, 0));
+                publish_in_front(cell, inline_cache::pack(shape, version, offset, KIND_INSTANCE));
                 specialize_as(frame, Opcode::STORE_ATTR_INSTANCE_VALUE);
             }
         }
@@ -259,9 +364,13 @@ fn finish_store(r: &mut Regs<'_>, _value: u64, old: u64) {
 
 #[inline(always)]
 pub fn store_attr_instance_value(r: &mut Regs<'_>, _oparg: u32) -> Flow {
-    let word = r.cell().word();
+    let cell = r.cell();
     let object = r.value(1);
-    if guard(object, word) {
+    let mut word = cell.word();
+    if !guard(object, word, KIND_INSTANCE) {
+        word = cell.second_word();
+    }
+    if guard(object, word, KIND_INSTANCE) {
         // SAFETY: as in `load_attr_instance_value`.
         let slot = unsafe { slot_at(object, inline_cache::slot_of(word)) };
         if let Some(old) = attribute::peek_inline(slot) {
@@ -285,7 +394,7 @@ pub fn store_attr_instance_value(r: &mut Regs<'_>, _oparg: u32) -> Flow {
 pub fn store_attr_slot(r: &mut Regs<'_>, _oparg: u32) -> Flow {
     let word = r.cell().word();
     let object = r.value(1);
-    if guard(object, word) {
+    if guard(object, word, KIND_MEMBER) {
         // SAFETY: the type has a member slot there.
         let slot = unsafe { slot_at(object, inline_cache::slot_of(word)) };
         let word_of_value = r.peek(2);

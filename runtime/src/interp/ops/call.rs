@@ -11,7 +11,7 @@ use crate::interp::inline_cache::{self, CacheCell};
 use crate::interp::ops::load_store::specialize_as;
 use crate::object::value::{Owned, PyResult, Value};
 use crate::protocol::args::{Args, KwNames};
-use crate::protocol::native::NativeFn;
+use crate::protocol::native::{NativeFn, call_padded};
 use crate::protocol::{attribute, call};
 use crate::threads::thread_state::Thread;
 use crate::types::builtin_function::BuiltinFunction;
@@ -21,6 +21,7 @@ use crate::types::descriptors::MethodDescriptor;
 use crate::types::dict::DictObject;
 use crate::types::function::FunctionObject;
 use crate::types::method::MethodObject;
+use crate::types::string::{self, StrObject};
 use crate::types::tuple::{self, TupleObject};
 use crate::types::type_object::{TYPE_ABSTRACT, TYPE_DICT_SUBCLASS, TYPE_DISALLOW_INSTANTIATION, TYPE_HEAP, TYPE_TUPLE_SUBCLASS, TypeObject};
 
@@ -70,7 +71,7 @@ fn specialize_call_slow(frame: *mut Frame, callable: Value, n: usize, has_self: 
         shapes::BUILTIN_FUNCTION => match BuiltinFunction::of(callable).def().func {
             NativeFn::One(_) if total == 1 => specialize_as(frame, Opcode::CALL_BUILTIN_O),
             NativeFn::Raw(_) => specialize_as(frame, Opcode::CALL_BUILTIN_FAST),
-            NativeFn::Bound(_) if BuiltinFunction::of(callable).takes_exactly(total) => specialize_as(frame, Opcode::CALL_BUILTIN_FAST),
+            NativeFn::Bound(_) if BuiltinFunction::of(callable).signature().can_pad(total) => specialize_as(frame, Opcode::CALL_BUILTIN_FAST),
             _ => {}
         },
         shapes::METHOD_DESCRIPTOR if has_self => {
@@ -79,7 +80,7 @@ fn specialize_call_slow(frame: *mut Frame, callable: Value, n: usize, has_self: 
                 NativeFn::NoArgs(_) if n == 0 => specialize_as(frame, Opcode::CALL_METHOD_DESCRIPTOR_NOARGS),
                 NativeFn::One(_) if n == 1 => specialize_as(frame, Opcode::CALL_METHOD_DESCRIPTOR_O),
                 NativeFn::Raw(_) => specialize_as(frame, Opcode::CALL_METHOD_DESCRIPTOR_FAST),
-                NativeFn::Bound(_) if descriptor.takes_exactly(n) => specialize_as(frame, Opcode::CALL_METHOD_DESCRIPTOR_FAST),
+                NativeFn::Bound(_) if descriptor.signature.get().can_pad(n) => specialize_as(frame, Opcode::CALL_METHOD_DESCRIPTOR_FAST),
                 _ => {}
             }
         }
@@ -192,10 +193,18 @@ pub fn call_builtin_fast(r: &mut Regs<'_>, oparg: u32) -> Flow {
     if callable.has_shape(shapes::BUILTIN_FUNCTION) && !r.thread.native_stack_is_low() {
         let function = BuiltinFunction::of(callable);
         let result = match function.def().func {
-            NativeFn::Bound(native) if function.takes_exactly(total) => {
+            NativeFn::Bound(native) => {
+                let signature = function.signature();
+                if !signature.can_pad(total) {
+                    return r.miss(Opcode::CALL);
+                }
                 r.skip_cell();
                 r.sync();
-                native(function.receiver(), stack_args(r, total), r.thread)
+                if signature.params.len() == total {
+                    native(function.receiver(), stack_args(r, total), r.thread)
+                } else {
+                    call_padded(native, function.receiver(), stack_args(r, total), signature.params.len(), r.thread)
+                }
             }
             NativeFn::Raw(native) => {
                 r.skip_cell();
@@ -254,10 +263,18 @@ pub fn call_method_descriptor_fast(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let n = oparg as usize;
     if let Some((descriptor, receiver)) = callable_descriptor(r, n) {
         let result = match descriptor.def.func {
-            NativeFn::Bound(native) if descriptor.takes_exactly(n) => {
+            NativeFn::Bound(native) => {
+                let signature = descriptor.signature.get();
+                if !signature.can_pad(n) {
+                    return r.miss(Opcode::CALL);
+                }
                 r.skip_cell();
                 r.sync();
-                native(receiver, stack_args(r, n), r.thread)
+                if signature.params.len() == n {
+                    native(receiver, stack_args(r, n), r.thread)
+                } else {
+                    call_padded(native, receiver, stack_args(r, n), signature.params.len(), r.thread)
+                }
             }
             NativeFn::Raw(native) => {
                 r.skip_cell();
@@ -343,7 +360,7 @@ unsafe fn push_bound_frame(thread: &mut Thread, base: *mut u64, total: usize, kw
             return Some(frame);
         }
         let n_keywords = kwnames.as_ref().map_or(0, |names| TupleObject::of(**names).len());
-        if place_quickly(function, code, frame, first, total - n_keywords, kwnames.as_ref()) {
+        if place_quickly(function, code, frame, first, total - n_keywords, kwnames.as_ref(), thread) {
             (*caller).sp = base;
             return Some(frame);
         }
@@ -362,59 +379,85 @@ unsafe fn push_bound_frame(thread: &mut Thread, base: *mut u64, total: usize, kw
     }
 }
 
-/// Places arguments where every parameter is a plain one, names are found by identity and defaults fill the gaps.
-/// False: nothing has been moved.
+/// Places arguments without a message to give: names are found by identity, defaults fill the gaps. False: nothing has
+/// been moved.
 ///
 /// # Safety
 /// `first` points to the positional words, then one word per name; `frame` is new and its function's.
-unsafe fn place_quickly(function: &FunctionObject, code: &CodeObject, frame: *mut Frame, first: *const u64, positional: usize, kwnames: Option<&Owned>) -> bool {
+unsafe fn place_quickly(
+    function: &FunctionObject,
+    code: &CodeObject,
+    frame: *mut Frame,
+    first: *const u64,
+    positional: usize,
+    kwnames: Option<&Owned>,
+    thread: &mut Thread,
+) -> bool {
     let argcount = code.argcount as usize;
     let total = argcount + code.kwonlyargcount as usize;
-    if code.has_flag(CodeFlags::VARARGS | CodeFlags::VARKEYWORDS) || positional > argcount || total > 64 {
+    let has_varargs = code.has_flag(CodeFlags::VARARGS);
+    let has_kwargs = code.has_flag(CodeFlags::VARKEYWORDS);
+    let placed = positional.min(argcount);
+    if (positional > argcount && !has_varargs) || total > 63 {
         return false;
     }
     let names = kwnames.map_or(&[][..], |names| TupleObject::of(**names).items());
     let parameters = &code.local_names()[..total];
     let posonly = code.posonlyargcount as usize;
     let place_of = |name: &Value| parameters.iter().skip(posonly).position(|own| own.is(*name)).map(|i| i + posonly);
-    let mut bound = if positional >= 64 { u64::MAX } else { (1u64 << positional) - 1 };
+    let mut bound = (1u64 << placed) - 1;
     for name in names {
         match place_of(name) {
             Some(i) if bound & 1 << i == 0 => bound |= 1 << i,
+            None if has_kwargs && string::is_exact(*name) && StrObject::of(*name).is_interned() => {}
             _ => return false,
         }
     }
-    let defaults = function.defaults.load(&function.header);
+    let is_free = |i: usize| bound & 1 << i == 0;
+    let defaults = if placed < argcount { function.defaults.load(&function.header) } else { None };
     let defaults = defaults.as_ref().map_or(&[][..], |defaults| TupleObject::of(**defaults).items());
+    // Defaults may be more than the parameters, then the last ones count.
     let first_default = argcount.saturating_sub(defaults.len());
-    if (positional..first_default).any(|i| bound & 1 << i == 0) {
+    let unused_defaults = defaults.len() - (argcount - first_default);
+    if (placed..first_default).any(is_free) {
         return false;
     }
     let kwdefaults = if total > argcount { function.kwdefaults.load(&function.header) } else { None };
     let kwdefault = |i: usize| kwdefaults.as_ref().and_then(|defaults| DictObject::of(**defaults).get_str(parameters[i]));
-    if (argcount..total).any(|i| bound & 1 << i == 0 && kwdefault(i).is_none()) {
+    if (argcount..total).any(|i| is_free(i) && kwdefault(i).is_none()) {
         return false;
     }
     // SAFETY: parameters come first in the locals; the words leave the caller's stack.
     unsafe {
         let locals = Frame::locals_ptr(frame);
-        for i in 0..positional {
+        for i in 0..placed {
             *locals.add(i) = *first.add(i);
         }
+        let kwargs = if has_kwargs { Some(crate::types::dict::new()) } else { None };
         for (i, name) in names.iter().enumerate() {
-            if let Some(place) = place_of(name) {
-                *locals.add(place) = *first.add(positional + i);
+            let word = *first.add(positional + i);
+            match (place_of(name), &kwargs) {
+                (Some(place), _) => *locals.add(place) = word,
+                (None, Some(kwargs)) => drop(DictObject::of(**kwargs).set_str(*name, into_owned(word))),
+                (None, None) => crate::interp::frame::close(word, thread),
             }
         }
-        for i in first_default.max(positional)..argcount {
-            if bound & 1 << i == 0 {
-                *locals.add(i) = defaults[i - first_default + (defaults.len() - (argcount - first_default))].to_owned().into_raw().bits();
+        for i in first_default.max(placed)..argcount {
+            if is_free(i) {
+                *locals.add(i) = defaults[unused_defaults + i - first_default].to_owned().into_raw().bits();
             }
         }
         for i in argcount..total {
-            if bound & 1 << i == 0 {
+            if is_free(i) {
                 *locals.add(i) = kwdefault(i).map_or(0, |value| value.into_raw().bits());
             }
+        }
+        if has_varargs {
+            let rest = (placed..positional).map(|i| into_owned(*first.add(i))).collect();
+            *locals.add(total) = tuple::from_vec(rest).into_raw().bits();
+        }
+        if let Some(kwargs) = kwargs {
+            *locals.add(total + usize::from(has_varargs)) = kwargs.into_raw().bits();
         }
     }
     true
@@ -523,13 +566,21 @@ fn call_function_ex_slow(r: &mut Regs<'_>) -> PyResult<Option<Owned>> {
     if callable.has_shape(shapes::FUNCTION) {
         let function = FunctionObject::of(callable);
         let code = function.code();
-        let positional: Vec<Owned> = items.iter().map(|item| item.to_owned()).collect();
-        let keywords = entries.into_iter().map(|entry| (entry.key, entry.value)).collect();
         r.note_return();
         // SAFETY: the function is held by the frame; the four words leave the stack.
         unsafe {
             let frame = push_function_frame(r.thread, callable.to_owned().into_raw().bits(), code)?;
-            if let Err(raised) = bind(function, code, frame, positional, keywords, r.thread) {
+            let words: smallvec::SmallVec<[u64; 8]> = values.iter().map(|value| value.to_owned().into_raw().bits()).collect();
+            let kwnames = if names.is_empty() { None } else { Some(tuple::from_vec(std::mem::take(&mut names))) };
+            let is_placed = place_quickly(function, code, frame, words.as_ptr(), n, kwnames.as_ref(), r.thread);
+            let bound = if is_placed {
+                Ok(())
+            } else {
+                let mut words = take_arguments(words.as_ptr(), words.len());
+                let values = words.split_off(n);
+                bind(function, code, frame, words, entries.into_iter().map(|entry| entry.key).zip(values).collect(), r.thread)
+            };
+            if let Err(raised) = bound {
                 discard_frame(r.thread, frame);
                 return Err(raised);
             }

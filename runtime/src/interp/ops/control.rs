@@ -1,23 +1,57 @@
 //! Jumps, function entry and exit.
 
+use pyrt_compiler::bytecode::instructions::Opcode;
+
 use crate::exceptions::exc;
 use crate::interp::call_frame::pop_frame;
 use crate::interp::dispatch::{Flow, Regs, is_entry};
 use crate::interp::frame::{FRAME_DROP_RESULT, FRAME_ENTRY, FRAME_INIT, Frame, FrameOwner, close, into_owned};
+use crate::interp::tracing;
 use crate::object::value::Value;
 use crate::threads::safepoint;
-use crate::threads::thread_state::Thread;
+use crate::threads::thread_state::{REQUEST_TRACE, Thread};
 
 #[inline(always)]
 pub fn resume(r: &mut Regs<'_>, oparg: u32) -> Flow {
     // Not after `yield from` and `await`: the inner one has polled.
-    if oparg & 3 < 2 && r.thread.requests() != 0 {
+    if r.thread.requests() != 0 {
         r.sync();
-        if safepoint::serve(r.thread).is_err() {
+        if oparg & 3 < 2 && safepoint::serve(r.thread).is_err() {
             return Flow::Raised;
+        }
+        if r.thread.requests() & REQUEST_TRACE != 0 && tracing::look(r.frame) {
+            // Once more, instrumented.
+            // SAFETY: the running frame.
+            r.ip = unsafe { (*r.frame).ip };
+            return Flow::Back;
         }
     }
     if r.thread.native_stack_is_low() { Flow::Back } else { Flow::Next }
+}
+
+/// Gives the events of the instruction that stands here, and lets it work.
+#[inline(always)]
+pub fn instrumented(r: &mut Regs<'_>) -> Flow {
+    r.sync();
+    match tracing::before_instruction(r.thread, r.frame) {
+        Ok(tracing::Next::Original(opcode)) => match Opcode::from_u8(opcode) {
+            Some(opcode) => r.instead(opcode),
+            None => Flow::Raised,
+        },
+        Ok(tracing::Next::Elsewhere) => {
+            // SAFETY: the running frame.
+            unsafe {
+                r.ip = (*r.frame).ip;
+                r.sp = (*r.frame).sp;
+            }
+            Flow::Back
+        }
+        Err(_) => {
+            // SAFETY: as above.
+            r.sp = unsafe { (*r.frame).sp };
+            Flow::Raised
+        }
+    }
 }
 
 #[inline(always)]
@@ -26,6 +60,9 @@ pub fn jump_backward(r: &mut Regs<'_>, oparg: u32) -> Flow {
         r.sync();
         if safepoint::serve(r.thread).is_err() {
             return Flow::Raised;
+        }
+        if r.thread.requests() & REQUEST_TRACE != 0 {
+            tracing::look(r.frame);
         }
     }
     r.jump(oparg);

@@ -91,12 +91,17 @@ pub fn returned_inline(r: &mut Regs<'_>, previous: *mut Frame, word: u64) -> Flo
     r.thread.frame = previous;
     r.frame = previous;
     // SAFETY: the caller's frame; its `ip` is the instruction that entered the generator.
-    let unit = unsafe {
+    let (unit, opcode) = unsafe {
         r.sp = (*previous).sp;
         r.ip = (*previous).ip.add((*previous).return_offset as usize);
-        (*(*previous).ip).load(Ordering::Relaxed)
+        let unit = (*(*previous).ip).load(Ordering::Relaxed);
+        let mut opcode = unit_opcode(unit);
+        if opcode == Opcode::INSTRUMENTED_LINE as u8 {
+            opcode = crate::interp::tracing::opcode_at((*previous).code(), (*previous).unit());
+        }
+        (unit, opcode)
     };
-    if unit_opcode(unit) == Opcode::SEND as u8 || unit_opcode(unit) == Opcode::SEND_GEN as u8 {
+    if opcode == Opcode::SEND as u8 || opcode == Opcode::SEND_GEN as u8 {
         r.push(word);
         r.jump(unit_oparg(unit));
         return Flow::Next;

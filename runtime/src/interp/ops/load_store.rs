@@ -408,7 +408,7 @@ pub fn load_global(r: &mut Regs<'_>, oparg: u32) -> Flow {
 #[cold]
 fn specialize_global_slow(frame: *mut Frame, name: Value, cell: &crate::interp::inline_cache::CacheCell) {
     // SAFETY: the running frame.
-    let (globals, builtins, ip) = unsafe { ((*frame).globals, (*frame).builtins, (*frame).ip) };
+    let (globals, builtins) = unsafe { ((*frame).globals, (*frame).builtins) };
     if !dict::is_exact(globals) || !dict::is_exact(builtins) {
         return;
     }
@@ -416,8 +416,6 @@ fn specialize_global_slow(frame: *mut Frame, name: Value, cell: &crate::interp::
     if version == 0 && !DictObject::of(globals).is_empty() {
         return;
     }
-    // SAFETY: `ip` is the current instruction.
-    let oparg = unsafe { (*ip).load(Ordering::Relaxed) } >> 8;
     let opcode = match index {
         Some(index) => {
             cell.publish(u64::from(version) << 32 | index as u64);
@@ -431,8 +429,7 @@ fn specialize_global_slow(frame: *mut Frame, name: Value, cell: &crate::interp::
             Opcode::LOAD_GLOBAL_BUILTIN
         }
     };
-    // SAFETY: as above; a whole unit is stored at once.
-    unsafe { (*ip).store(make_unit(opcode as u8, oparg), Ordering::Release) };
+    specialize_as(frame, opcode);
 }
 
 /// Pushes what a slot of a dict or object holds: a deferred object as a borrowed word, others counted.
@@ -500,8 +497,12 @@ pub fn specialize_as(frame: *mut Frame, opcode: Opcode) {
     // SAFETY: as above. Release: the cell is filled first.
     unsafe {
         let ip = (*frame).ip;
-        let oparg = (*ip).load(Ordering::Relaxed) >> 8;
-        (*ip).store(make_unit(opcode as u8, oparg), Ordering::Release);
+        let unit = (*ip).load(Ordering::Relaxed);
+        if unit as u8 == Opcode::INSTRUMENTED_LINE as u8 {
+            crate::interp::tracing::store_opcode_slow(frame, opcode as u8);
+        } else {
+            (*ip).store(make_unit(opcode as u8, unit >> 8), Ordering::Release);
+        }
     }
 }
 

@@ -176,7 +176,7 @@ impl ListObject {
         if n <= capacity {
             return true;
         }
-        let wanted = if capacity == 0 { n } else { (n + (n >> 3) + 6) & !3 };
+        let wanted = if capacity == 0 && n > 1 { n } else { (n + (n >> 3) + 6) & !3 };
         self.move_to_locked(wanted)
     }
 
