@@ -3,7 +3,7 @@
 use pyrt_runtime::exceptions::exc;
 use pyrt_runtime::object::lifetime;
 use pyrt_runtime::protocol::args::{Args, KwNames};
-use pyrt_runtime::protocol::buffer::{self, WRITABLE};
+use pyrt_runtime::protocol::buffer;
 use pyrt_runtime::protocol::native::{LazySignature, NativeFn};
 use pyrt_runtime::protocol::{attribute, convert};
 use pyrt_runtime::sync::{AtomicU8, AtomicU64, LeafMutex, Ordering};
@@ -394,7 +394,7 @@ fn read1(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
 }
 
 fn readinto_by(this: Value, target: Value, once: bool, thread: &mut Thread) -> PyResult {
-    let target = buffer::get(target, WRITABLE, thread)?;
+    let target = crate::system_call::writable_buffer(target, "readinto() argument", thread)?;
     entered(this, thread, |thread| {
         let raw = open_raw(this, "readinto of closed file", thread)?;
         flush_writes(this, *raw, thread)?;

@@ -455,14 +455,15 @@ pub fn execv(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
 
 /// `NAME=value` strings of a mapping.
 pub fn environment_vector(mapping: Value, thread: &mut Thread) -> PyResult<Vec<CString>> {
-    let items = call::call_method(mapping, pyrt_runtime::names().items, &[], thread)?;
+    let list_by = |method: &str, thread: &mut Thread| {
+        let name = pyrt_runtime::names::interned(method);
+        let found = call::call_method(mapping, *name, &[], thread)?;
+        iterate::collect(*found, thread)
+    };
+    let (keys, values) = (list_by("keys", thread)?, list_by("values", thread)?);
     let mut strings = Vec::new();
-    for item in iterate::collect(*items, thread)? {
-        let pair = iterate::collect(*item, thread)?;
-        let [name, value] = pair.as_slice() else {
-            return Err(thread.raise_type_error("env must be a mapping object"));
-        };
-        let (name, value) = (path::fs_encode(**name, thread)?, path::fs_encode(**value, thread)?);
+    for (key, value) in keys.iter().zip(&values) {
+        let (name, value) = (path::fs_encode(**key, thread)?, path::fs_encode(**value, thread)?);
         if name.is_empty() || name.as_bytes()[1..].contains(&b'=') {
             return Err(thread.raise_value_error("illegal environment variable name"));
         }
