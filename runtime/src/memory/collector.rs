@@ -166,8 +166,8 @@ pub fn collect_generation(generation: usize, thread: &mut Thread) -> usize {
     call_callbacks("start", generation, 0, thread);
     let start = std::time::Instant::now();
     if debug_flags() & DEBUG_STATS != 0 {
-        let n = followed_objects(thread).len();
-        write_to_stderr(&format!("gc: collecting generation {generation}...\ngc: objects in each generation: {n} 0 0\n"), thread);
+        let (n, frozen) = (followed_objects(thread).len(), count_frozen(thread));
+        write_to_stderr(&format!("gc: collecting generation {generation}...\ngc: objects in each generation: {n} 0 0\ngc: objects in permanent generation: {frozen}\n"), thread);
     }
     let garbage = find_garbage(thread);
     let unreachable = garbage.len();

@@ -300,16 +300,24 @@ fn copy(this: Value, thread: &mut Thread) -> PyResult {
     let source = DictObject::of(this);
     let changes = source.changes();
     let exact = is_exact(this);
-    for entry in checked_entries(this, thread)? {
-        if exact {
-            DictObject::of(*made).set_hashed(*entry.key, entry.hash, entry.value, thread)?;
-        } else {
+    let entries = source.entries();
+    let is_short = entries.len() < expected_count(this);
+    for entry in entries {
+        if !exact {
             let value = subscript::get_item(this, *entry.key, thread)?;
             subscript::set_item(*made, *entry.key, *value, thread)?;
+        } else {
+            // Looked up by its key, as CPython does: one whose hash has changed is not found.
+            let value = if string::is_exact(*entry.key) { Some(entry.value) } else { source.get(*entry.key, thread)? };
+            let Some(value) = value else { return Err(raise_key_error(*entry.key, thread)) };
+            DictObject::of(*made).set_hashed(*entry.key, entry.hash, value, thread)?;
         }
         if source.changes() != changes {
             return Err(mutated(thread));
         }
+    }
+    if is_short {
+        return Err(raise_key_error(Value::none(), thread));
     }
     if exact {
         note_count(*made);
