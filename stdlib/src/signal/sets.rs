@@ -185,5 +185,8 @@ pub fn pidfd_send_signal(_module: Value, args: Args<'_>, thread: &mut Thread) ->
     };
     let info: *const libc::siginfo_t = std::ptr::null();
     // SAFETY: a plain system call.
-    none_or_errno(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, info, flags) } as i32, thread)
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, info, flags) };
+    none_or_errno(result as i32, thread)?;
+    safepoint::poll(thread)?;
+    Ok(Owned::none())
 }

@@ -169,6 +169,7 @@ fn interrupt_main(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResu
         return Err(crate::signal::out_of_range(thread));
     }
     crate::signal::simulate(signal);
+    pyrt_runtime::threads::safepoint::poll(thread)?;
     Ok(Owned::none())
 }
 
