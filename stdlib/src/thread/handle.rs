@@ -188,13 +188,7 @@ pub fn start(function: Value, args: Owned, kwargs: Option<Owned>, state: Arc<Han
         joinable.retain(|other| !other.is_done());
         joinable.push(state.clone());
     }
-    {
-        let mut started = STARTED.lock();
-        if started.len() >= 64 && started.len().is_power_of_two() {
-            started.retain(|state| state.upgrade().is_some_and(|state| !state.is_done()));
-        }
-        started.push(Arc::downgrade(&state));
-    }
+    remember(&state);
     // The thread exists and will say so: no signal handler may come in between.
     started.acquire_unheeding(thread);
     Ok(state.ident.load(Ordering::Relaxed))
@@ -244,7 +238,17 @@ pub fn handle_of_running(ident: u64) -> Owned {
     let state = &of(*made).state;
     state.ident.store(ident, Ordering::Relaxed);
     state.phase.store(RUNNING, Ordering::Release);
+    remember(state);
     made
+}
+
+/// Keeps a thread's state for the child of a fork.
+fn remember(state: &Arc<HandleState>) {
+    let mut started = STARTED.lock();
+    if started.len() >= 64 && started.len().is_power_of_two() {
+        started.retain(|state| state.upgrade().is_some_and(|state| !state.is_done()));
+    }
+    started.push(Arc::downgrade(state));
 }
 
 /// The state behind a handle, `None` for other objects.
