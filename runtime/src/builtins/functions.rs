@@ -602,6 +602,19 @@ fn aiter(_m: Value, value: Value, thread: &mut Thread) -> PyResult {
     Ok(iterator)
 }
 
+fn anext(_m: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
+    let iterator = args.at(0);
+    let Some(function) = iterator.type_object().slots.anext.get() else {
+        let name = iterator.type_object().full_name();
+        return Err(thread.raise_type_error(format!("'{name}' object is not an async iterator")));
+    };
+    let next = function(iterator, thread)?;
+    Ok(match args.get(1) {
+        Some(default) => crate::types::async_generator::with_default(next, default),
+        None => next,
+    })
+}
+
 fn open(_m: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult {
     let io = crate::import::import_module("_io", thread)?;
     let open = attribute::get(*io, crate::names::names().open, thread)?;
@@ -649,6 +662,7 @@ pub static FUNCTIONS: &[MethodDef] = &[
     method("__import__", NativeFn::Bound(import), "($module, /, name, globals=None, locals=None, fromlist=(), level=0)", "Imports a module."),
     method("abs", NativeFn::One(abs), "($module, number, /)", "The absolute value."),
     method("all", NativeFn::One(all), "($module, iterable, /)", "Whether all items are true."),
+    method("anext", NativeFn::Bound(anext), "($module, aiterator, default=<unrepresentable>, /)", "Return the next item from the async iterator.\n\nIf default is given and the async iterator is exhausted,\nit is returned instead of raising StopAsyncIteration."),
     method("any", NativeFn::One(any), "($module, iterable, /)", "Whether any item is true."),
     method("ascii", NativeFn::One(ascii), "($module, obj, /)", "An ASCII-only representation."),
     method("bin", NativeFn::One(bin), "($module, number, /)", "The binary text of an int."),

@@ -463,7 +463,7 @@ pub fn before_instruction(thread: &mut Thread, frame: *mut Frame) -> PyResult<Ne
                 Opcode::POP_JUMP_IF_NONE => value.is_none(),
                 _ => !value.is_none(),
             };
-            let (which, target) = if jumps { (event::BRANCH_RIGHT, oparg as usize) } else { (event::BRANCH_LEFT, unit + 1) };
+            let (which, target) = if jumps { (event::BRANCH_RIGHT, oparg as usize) } else { (event::BRANCH_LEFT, unit + 2) };
             branch_event(which, target, thread, frame)?;
         }
         Opcode::FOR_ITER if wants_event(code, event::BRANCH_LEFT) || wants_event(code, event::BRANCH_RIGHT) || wants_event(code, event::BRANCH) => {
@@ -525,7 +525,8 @@ fn watched_for_iter(thread: &mut Thread, frame: *mut Frame, code: &CodeObject, u
         // Behind END_FOR.
         None => (event::BRANCH_RIGHT, target + 1),
     };
-    branch_event(which, destination, thread, frame)?;
+    // The exit is reported behind POP_ITER.
+    branch_event(which, destination + usize::from(which == event::BRANCH_RIGHT), thread, frame)?;
     // SAFETY: a unit of the code.
     unsafe { (*frame).ip = code.units.as_ptr().add(destination) };
     Ok(Next::Elsewhere)

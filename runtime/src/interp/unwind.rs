@@ -30,6 +30,7 @@ pub fn unwind(thread: &mut Thread, frame: *mut Frame) -> Option<*mut Frame> {
             clear_reraise_mark(thread);
             if let Some(handler) = code.handler_for(unit) {
                 if tracing::watches_exceptions(thread) {
+                    (*frame).ip = code.units.as_ptr().add(handler.target as usize);
                     tracing::exception_handled(thread, frame);
                     (*frame).lineno = -2;
                 }

@@ -454,6 +454,10 @@ fn set_annotations(this: Value, value: Option<Value>, thread: &mut Thread) -> Py
 }
 
 fn get_type_params(this: Value, _thread: &mut Thread) -> PyResult {
+    if this.is(TYPE.get().value()) {
+        // The descriptor itself lies there.
+        return Ok(tuple::empty());
+    }
     let found = TypeObject::of(this).dict().and_then(|dict| dict.get_str(crate::names::names().__type_params__));
     Ok(found.unwrap_or_else(tuple::empty))
 }
@@ -499,7 +503,9 @@ fn get_flags(this: Value, _thread: &mut Thread) -> PyResult {
         (TYPE_TYPE_SUBCLASS, 1 << 31),
     ];
     let flags: i64 = pairs.iter().filter(|(own, _)| ty.has_flag(*own)).map(|(_, theirs)| *theirs).sum::<i64>() | 1 << 12;
-    Ok(Owned::int(flags))
+    // Types of native modules are made at run time in CPython.
+    let of_module = ty.spec.is_some() && !ty.is_builtin();
+    Ok(Owned::int(flags | if of_module { 1 << 9 } else { 0 }))
 }
 
 fn get_dictoffset(this: Value, _thread: &mut Thread) -> PyResult {

@@ -127,6 +127,10 @@ impl GeneratorObject {
         true
     }
 
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
     pub fn code(&self) -> Value {
         *self.code
     }
@@ -513,6 +517,10 @@ fn generator_repr(this: Value, _thread: &mut Thread) -> PyResult {
     repr_of(this, "generator")
 }
 
+pub fn async_generator_repr(this: Value, _thread: &mut Thread) -> PyResult {
+    repr_of(this, "async_generator")
+}
+
 fn coroutine_repr(this: Value, _thread: &mut Thread) -> PyResult {
     repr_of(this, "coroutine")
 }
@@ -683,12 +691,12 @@ pub(crate) unsafe fn traverse(value: Value, visit: &mut dyn FnMut(Value)) {
     }
 }
 
-const CLASS_GETITEM: MethodDef =
+/// `__sizeof__`, for asynchronous generators too.
+pub const SIZEOF: MethodDef = method("__sizeof__", NativeFn::NoArgs(sizeof), "-($self)", "Bytes of the object.");
+pub const CLASS_GETITEM: MethodDef =
     MethodDef { name: "__class_getitem__", func: NativeFn::One(class_getitem), kind: MethodKind::Class, signature: "-($cls, item, /)", doc: "See PEP 585" };
-const NAME: GetSetDef = GetSetDef { name: "__name__", get: get_name, set: Some(set_name), doc: "" };
-const QUALNAME: GetSetDef = GetSetDef { name: "__qualname__", get: get_qualname, set: Some(set_qualname), doc: "" };
-/// `__name__` and `__qualname__`, for asynchronous generators too.
-pub const NAME_GETSETS: [GetSetDef; 2] = [NAME, QUALNAME];
+pub const NAME: GetSetDef = GetSetDef { name: "__name__", get: get_name, set: Some(set_name), doc: "" };
+pub const QUALNAME: GetSetDef = GetSetDef { name: "__qualname__", get: get_qualname, set: Some(set_qualname), doc: "" };
 
 pub static GENERATOR_SPEC: TypeSpec = TypeSpec {
     name: "generator",
@@ -699,7 +707,7 @@ pub static GENERATOR_SPEC: TypeSpec = TypeSpec {
         method("send", NativeFn::One(send_method), "-($self, value, /)", "Resumes the generator with a value."),
         method("throw", NativeFn::Raw(throw_method), "-($self, /, *args)", "Raises an exception inside the generator."),
         method("close", NativeFn::NoArgs(close_method), "-($self)", "Raises GeneratorExit inside the generator."),
-        method("__sizeof__", NativeFn::NoArgs(sizeof), "-($self)", "Bytes of the object."),
+        SIZEOF,
         CLASS_GETITEM,
     ],
     getsets: &[
@@ -725,7 +733,7 @@ pub static COROUTINE_SPEC: TypeSpec = TypeSpec {
         method("send", NativeFn::One(send_method), "-($self, value, /)", "Resumes the coroutine with a value."),
         method("throw", NativeFn::Raw(throw_method), "-($self, /, *args)", "Raises an exception inside the coroutine."),
         method("close", NativeFn::NoArgs(close_method), "-($self)", "Raises GeneratorExit inside the coroutine."),
-        method("__sizeof__", NativeFn::NoArgs(sizeof), "-($self)", "Bytes of the object."),
+        SIZEOF,
         CLASS_GETITEM,
     ],
     getsets: &[

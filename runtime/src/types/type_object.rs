@@ -550,6 +550,11 @@ impl TypeObject {
         self.dict.peek().map(DictObject::of)
     }
 
+    /// Whether this is one of the built-in types, with a fixed shape number.
+    pub fn is_builtin(&self) -> bool {
+        self.spec.is_some() && self.root_shape() < shape::FIRST_DYNAMIC
+    }
+
     /// `__name__` as text.
     pub fn name(&self) -> String {
         self.name.load(&self.header).map_or_else(

@@ -24,7 +24,10 @@ pub fn raise_varargs(r: &mut Regs<'_>, oparg: u32) -> Flow {
 fn do_raise(exception: Option<Owned>, cause: Option<Owned>, thread: &mut Thread) -> Raised {
     let Some(exception) = exception else {
         return match thread.handled_exception() {
-            Some(handled) => thread.reraise(handled),
+            Some(handled) => {
+                thread.silent_reraise = true;
+                thread.reraise(handled)
+            }
             None => thread.raise(&exc::RUNTIME_ERROR, "No active exception to reraise"),
         };
     };
