@@ -111,6 +111,8 @@ pub struct Thread {
     pub native_depth: u32,
     /// The exception is being raised again by RERAISE: no traceback entry for that frame.
     pub silent_reraise: bool,
+    /// Where RERAISE stands, whose frame shows the instruction that raised first; `u32::MAX` for none.
+    pub reraise_unit: u32,
     /// The result of the eval loop on its way out.
     pub exit_word: u64,
     /// A stack word on its way to be released.
@@ -321,6 +323,7 @@ pub fn register(interpreter: &'static Interpreter, is_main: bool, native_limit: 
         is_main,
         native_depth: 0,
         silent_reraise: false,
+        reraise_unit: u32::MAX,
         exit_word: 0,
         garbage: 0,
         iteration_result: None,
