@@ -136,7 +136,7 @@ fn compile(_m: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
 }
 
 /// A file name argument: str, bytes or path-like.
-fn path_text(value: Value, thread: &mut Thread) -> PyResult<String> {
+pub fn path_text(value: Value, thread: &mut Thread) -> PyResult<String> {
     if string::is_str(value) {
         return Ok(StrObject::of(value).to_string_lossy());
     }
@@ -689,8 +689,8 @@ pub static FUNCTIONS: &[MethodDef] = &[
     method("aiter", NativeFn::One(aiter), "($module, async_iterable, /)", "An asynchronous iterator."),
     method("len", NativeFn::One(len), "($module, obj, /)", "The number of items."),
     method("locals", NativeFn::NoArgs(locals), "($module, /)", "The local namespace."),
-    method("max", NativeFn::Raw(max), "", "The largest item."),
-    method("min", NativeFn::Raw(min), "", "The smallest item."),
+    method("max", NativeFn::Raw(max), "", "max(iterable, *[, default=obj, key=func]) -> value\nmax(arg1, arg2, *args, *[, key=func]) -> value\n\nThe largest item of an iterable, or the largest of two or more arguments.\ndefault is the value for an empty iterable."),
+    method("min", NativeFn::Raw(min), "", "min(iterable, *[, default=obj, key=func]) -> value\nmin(arg1, arg2, *args, *[, key=func]) -> value\n\nThe smallest item of an iterable, or the smallest of two or more arguments.\ndefault is the value for an empty iterable."),
     method("next", NativeFn::Bound(next), "-($module, iterator, default=None, /)", "The next item."),
     method("oct", NativeFn::One(oct), "($module, number, /)", "The octal text of an int."),
     method("open", NativeFn::Raw(open), "($module, /, file, mode='r', buffering=-1, encoding=None, errors=None, newline=None, closefd=True, opener=None)", "Opens a file."),

@@ -284,10 +284,13 @@ fn line_starts(code: &CodeObject) -> Box<[i32]> {
     let mut starts = vec![-1; n];
     let mut current = -1;
     let all = instructions(code);
-    for &(unit, opcode, _) in &all {
+    let first = code.first_traceable_unit();
+    for &(unit, opcode, _) in all.iter().filter(|(unit, _, _)| *unit >= first) {
         let line = line_at(unit);
-        let is_marker = matches!(opcode, Opcode::RESUME | Opcode::END_FOR | Opcode::END_SEND | Opcode::END_ASYNC_FOR | Opcode::POP_ITER);
-        if !is_marker && line >= 0 && line != current {
+        if matches!(opcode, Opcode::RESUME | Opcode::END_FOR | Opcode::END_SEND | Opcode::END_ASYNC_FOR) {
+            continue;
+        }
+        if line >= 0 && line != current {
             starts[unit] = line;
         }
         current = line;
@@ -692,6 +695,19 @@ pub fn thrown(thread: &mut Thread, frame: *mut Frame) {
         .and_then(|()| trace_call(thread, frame))
         .and_then(|()| profile(thread, frame, "call", Value::none()));
     restore(exception, result, thread);
+}
+
+/// An iterator that is not a generator has ended with a StopIteration, which is not raised here.
+#[cold]
+pub fn iteration_stopped(thread: &mut Thread, frame: *mut Frame, value: Value) -> PyResult<()> {
+    let arguments = if value.is_none() { Vec::new() } else { vec![value.to_owned()] };
+    let stop = crate::exceptions::make(&crate::exceptions::exc::STOP_ITERATION, arguments);
+    fire_simple(event::STOP_ITERATION, &[*stop], thread, frame)?;
+    if thread.trace_function.is_none() {
+        return Ok(());
+    }
+    let argument = tuple::pack([stop.type_object().value().to_owned(), stop, Owned::none()]);
+    trace(thread, frame, "exception", *argument)
 }
 
 fn restore(exception: Owned, result: PyResult<()>, thread: &mut Thread) {

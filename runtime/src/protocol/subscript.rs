@@ -84,7 +84,7 @@ fn get_simple_slice(container: Value, start: Value, stop: Value) -> Option<Owned
 
 /// `container[i]` by number.
 pub fn get_index(container: Value, i: i64, thread: &mut Thread) -> PyResult {
-    get_item(container, Value::plain_int(i), thread)
+    get_item(container, *Owned::int(i), thread)
 }
 
 /// `len(container)`.

@@ -104,19 +104,20 @@ fn type_setattr(class: Value, name: Value, value: Option<Value>, thread: &mut Th
         return Err(attribute::no_attribute(class, *name, thread));
     }
     // Versions change before the mutation is visible; and again after it, for a lookup that ran in between. A plain value
-    // that replaces a plain value keeps them: such values are never cached.
+    // that replaces a plain value keeps them, unless one has been cached (TYPE_PLAIN_CACHED).
     let changes_kind = match (&old, value) {
         (Some(old), Some(new)) => is_cached_kind(**old) || is_cached_kind(new),
         _ => true,
     };
-    if changes_kind {
+    if changes_kind || ty.has_flag(TYPE_PLAIN_CACHED) {
         bump_versions(ty);
     }
     let removed = match value {
         Some(value) => dict.set_str(*name, value.to_owned()),
         None => dict.remove_str(*name),
     };
-    if changes_kind {
+    // Asked again: who caches a plain value sets the flag before looking the value up.
+    if changes_kind || ty.has_flag(TYPE_PLAIN_CACHED) {
         bump_versions(ty);
     }
     let text = StrObject::of(*name);

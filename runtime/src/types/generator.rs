@@ -315,7 +315,6 @@ pub fn prepare_throw(class: Value, value: Option<Value>, traceback: Option<Value
     if let Some(traceback) = traceback {
         ExceptionObject::of(*exception).set_traceback(Some(traceback.to_owned()));
     }
-    crate::exceptions::chain_context(&exception, thread);
     thread.set_exception(exception);
     Ok(())
 }
@@ -346,7 +345,24 @@ pub fn throw_current(this: Value, thread: &mut Thread) -> PyResult<Sent> {
         let kind = object.kind_name();
         return Err(thread.raise_value_error(format!("{kind} already executing")));
     }
+    chain_own_context(object, thread);
     resume::throw_started(this, thread)
+}
+
+/// The context of a thrown exception is what the generator itself is handling, not what its caller does.
+fn chain_own_context(object: &GeneratorObject, thread: &mut Thread) {
+    let info = object.exc_info_ptr();
+    // SAFETY: the generator has been started by this thread, so its entry is this thread's; it is linked for the call only.
+    unsafe {
+        if (*info).value.is_none() {
+            return;
+        }
+        let Some(exception) = thread.take_exception() else { return };
+        let outer = std::mem::replace(&mut thread.exc_info, info);
+        crate::exceptions::chain_context(&exception, thread);
+        thread.exc_info = outer;
+        thread.set_exception(exception);
+    }
 }
 
 /// The exception goes to the sub-iterator first.

@@ -74,9 +74,13 @@ fn mutated(thread: &mut Thread) -> Raised {
 /// The entries, each found by its key once more: KeyError if a key is gone or has another hash now.
 fn checked_entries(this: Value, thread: &mut Thread) -> PyResult<Vec<Entry>> {
     let object = DictObject::of(this);
-    let entries = object.entries();
+    let (changes, entries) = (object.changes(), object.entries());
     for entry in &entries {
-        if !string::is_exact(*entry.key) && !object.contains(*entry.key, thread)? {
+        let is_there = string::is_exact(*entry.key) || object.contains(*entry.key, thread)?;
+        if object.changes() != changes {
+            return Err(mutated(thread));
+        }
+        if !is_there {
             return Err(raise_key_error(*entry.key, thread));
         }
     }
@@ -296,16 +300,24 @@ fn copy(this: Value, thread: &mut Thread) -> PyResult {
     let source = DictObject::of(this);
     let changes = source.changes();
     let exact = is_exact(this);
-    for entry in checked_entries(this, thread)? {
-        if exact {
-            DictObject::of(*made).set_hashed(*entry.key, entry.hash, entry.value, thread)?;
-        } else {
+    let entries = source.entries();
+    let is_short = entries.len() < expected_count(this);
+    for entry in entries {
+        if !exact {
             let value = subscript::get_item(this, *entry.key, thread)?;
             subscript::set_item(*made, *entry.key, *value, thread)?;
+        } else {
+            // Looked up by its key, as CPython does: one whose hash has changed is not found.
+            let value = if string::is_exact(*entry.key) { Some(entry.value) } else { source.get(*entry.key, thread)? };
+            let Some(value) = value else { return Err(raise_key_error(*entry.key, thread)) };
+            DictObject::of(*made).set_hashed(*entry.key, entry.hash, value, thread)?;
         }
         if source.changes() != changes {
             return Err(mutated(thread));
         }
+    }
+    if is_short {
+        return Err(raise_key_error(Value::none(), thread));
     }
     if exact {
         note_count(*made);
@@ -390,7 +402,7 @@ static SPEC: TypeSpec = TypeSpec {
         method("__reversed__", NativeFn::NoArgs(reversed), "($self, /)", "The keys from the last to the first."),
         method("move_to_end", NativeFn::Bound(move_to_end), "($self, /, key, last=True)", "Moves an element to the end (or the beginning if last is false).\n\nRaises KeyError if it does not exist."),
     ],
-    getsets: &[GetSetDef { name: "__dict__", get: attribute::get_dict_attribute, set: Some(attribute::set_instance_dict), doc: "" }],
+    getsets: &[GetSetDef { name: "__dict__", get: attribute::get_dict_attribute, set: Some(crate::native_type::set_dict), doc: "" }],
     dealloc: Some(dealloc),
     traverse: Some(traverse),
     clear: Some(gc_clear),

@@ -169,6 +169,16 @@ fn specialize_class_load(frame: *mut Frame, class: Value, name: Value, cell: &Ca
         return;
     }
     let Some(found) = attribute::lookup_type(ty, name, thread) else { return };
+    let found = if crate::types::class::is_cached_kind(*found) {
+        found
+    } else {
+        // A plain value: the classes where it may be replaced are told first, then it is looked up again.
+        if let Some(mro) = ty.mro() {
+            crate::types::tuple::TupleObject::of(*mro).items().iter().for_each(|class| TypeObject::of(*class).set_flag(crate::types::type_object::TYPE_PLAIN_CACHED, true));
+        }
+        let Some(found) = attribute::lookup_type(ty, name, thread) else { return };
+        found
+    };
     // A function is itself when it is taken from its class.
     let needs_no_binding = found.has_shape(shapes::FUNCTION) || found.type_object().slots.descr_get.raw() == 0;
     if needs_no_binding && cell.set_object(found) {
@@ -475,9 +485,9 @@ pub fn load_special(r: &mut Regs<'_>, oparg: u32) -> Flow {
         Ok(None) => {
             let ty = owner.type_object().full_name();
             let (protocol, other, hint) = match which {
-                SpecialMethod::Enter => ("the context manager protocol", names.__aenter__, "asynchronous context manager protocol. Did you mean to use 'async with'?"),
+                SpecialMethod::Enter => ("the context manager protocol (missed __enter__ method)", names.__aenter__, "asynchronous context manager protocol. Did you mean to use 'async with'?"),
                 SpecialMethod::Exit => ("the context manager protocol (missed __exit__ method)", names.__aexit__, "asynchronous context manager protocol. Did you mean to use 'async with'?"),
-                SpecialMethod::AEnter => ("the asynchronous context manager protocol", names.__enter__, "context manager protocol. Did you mean to use 'with'?"),
+                SpecialMethod::AEnter => ("the asynchronous context manager protocol (missed __aenter__ method)", names.__enter__, "context manager protocol. Did you mean to use 'with'?"),
                 SpecialMethod::AExit => ("the asynchronous context manager protocol (missed __aexit__ method)", names.__exit__, "context manager protocol. Did you mean to use 'with'?"),
             };
             let has_other = attribute::lookup_type(owner.type_object(), other, r.thread).is_some();

@@ -130,6 +130,13 @@ pub fn send(r: &mut Regs<'_>, oparg: u32) -> Flow {
             Flow::Next
         }
         Ok(Sent::Returned(value)) => {
+            let frame = r.frame;
+            if crate::interp::tracing::watches_exceptions(r.thread)
+                && !generator::is_generator_like(receiver)
+                && crate::interp::tracing::iteration_stopped(r.thread, frame, *value).is_err()
+            {
+                return Flow::Raised;
+            }
             r.replace(1, value);
             r.jump(oparg);
             Flow::Next

@@ -464,7 +464,11 @@ impl DictObject {
     pub fn previous_entry(&self, position: &mut usize) -> Option<Entry> {
         loop {
             let keys = self.keys();
-            *position = (*position).min(keys.n_entries()).checked_sub(1)?;
+            // Beyond the end: the entries are not those that the iteration began with.
+            if *position > keys.n_entries() {
+                return None;
+            }
+            *position = position.checked_sub(1)?;
             let index = *position;
             if let (Some(key), Some(value)) = (keys.load_key(index, &self.header), keys.load_value(index, &self.header)) {
                 return Some(Entry { key, value, hash: keys.entry_hash(index) });
@@ -502,8 +506,12 @@ impl DictObject {
 
     /// `dict.update(other)` for a dict, entry by entry.
     pub fn update_from(&self, other: &DictObject, thread: &mut Thread) -> PyResult<()> {
+        let n = other.len();
         for entry in other.entries() {
             self.set_hashed(*entry.key, entry.hash, entry.value, thread)?;
+            if other.len() != n && !(crate::object::FREE_THREADED && crate::threads::thread_state::has_other_threads()) {
+                return Err(thread.raise(&exc::RUNTIME_ERROR, "dict mutated during update"));
+            }
         }
         Ok(())
     }
