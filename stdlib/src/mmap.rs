@@ -446,10 +446,8 @@ fn seekable(_this: Value, _thread: &mut Thread) -> PyResult {
 fn file_size(this: Value, thread: &mut Thread) -> PyResult {
     let (fd, size, tracks) = with(this, thread, |map| (map.fd, map.size, map.tracks_fd))?;
     if fd == -1 {
-        if !tracks {
-            return Err(thread.raise_value_error("can't get size with trackfd=False"));
-        }
-        return Ok(Owned::usize(size));
+        // The file's descriptor is not known without tracking.
+        return if tracks { Ok(Owned::usize(size)) } else { Err(thread.raise_os_error(libc::EBADF, None, None)) };
     }
     // SAFETY: all-zero is a valid stat; the call fills it.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
@@ -568,11 +566,15 @@ fn set_item(this: Value, key: Value, value: Option<Value>, thread: &mut Thread) 
             if data.len() != positions.len() {
                 return Err(thread.raise(&exc::INDEX_ERROR, "mmap slice assignment is wrong size"));
             }
-            with(this, thread, |map| {
-                for (at, byte) in positions.iter().zip(&data) {
+            // Asking for the buffer may have made the mapping smaller.
+            let fits = with(this, thread, |map| {
+                let fits = positions.iter().all(|at| *at < map.size);
+                for (at, byte) in positions.iter().zip(&data).filter(|_| fits) {
                     put(map, *at, &[*byte]);
                 }
-            })
+                fits
+            })?;
+            if fits { Ok(()) } else { Err(bad_index(thread)) }
         }
     }
 }

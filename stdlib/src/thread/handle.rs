@@ -290,6 +290,10 @@ fn handle_join(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     if phase != DONE && state.ident.load(Ordering::Relaxed) == thread.shared.ident.load(Ordering::Relaxed) {
         return Err(thread.raise(&exc::RUNTIME_ERROR, "Cannot join current thread"));
     }
+    if phase != DONE && thread.interpreter.finalizing.load(Ordering::Relaxed) {
+        // Other threads run no Python code any more, so it would never be done.
+        return Err(thread.raise(&exc::PYTHON_FINALIZATION_ERROR, "cannot join thread at interpreter shutdown"));
+    }
     // A negative time waits forever.
     let deadline = match time.filter(|time| *time >= 0) {
         Some(time) => deadline_of(time, thread)?,
