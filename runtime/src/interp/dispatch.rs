@@ -378,8 +378,11 @@ type Handler = unsafe fn(&mut Thread, *mut Frame, *const Unit, *mut u64, u64) ->
 
 /// Whether a handler goes on by calling the next one in tail position. The optimiser makes that call a jump; without
 /// optimisation every handler comes back to [`run_loop`]. Should one such call not become a jump, the chain is cut at
-/// backward jumps and function entries before the native stack runs out.
+/// backward jumps and function entries when it has taken [`CHAIN_BYTES`] of the native stack.
 const CHAINED: bool = !cfg!(debug_assertions);
+
+/// Native stack that a chain of handlers may take before it is cut.
+const CHAIN_BYTES: usize = 32 << 10;
 
 /// The end of a chained handler: on to the next instruction, or back to [`run_loop`].
 ///
@@ -676,6 +679,16 @@ unsafe fn unknown(thread: &mut Thread, frame: *mut Frame, _ip: *const Unit, sp: 
 }
 
 fn run_loop(thread: &mut Thread, frame: *mut Frame) -> PyResult {
+    let outer_limit = thread.chain_limit;
+    thread.chain_limit = crate::threads::thread_state::stack_pointer().saturating_sub(CHAIN_BYTES).max(thread.native_limit);
+    let result = run_chains(thread, frame);
+    thread.chain_limit = outer_limit;
+    result
+}
+
+/// Runs chains of handlers until the entry frame is done.
+#[inline(always)]
+fn run_chains(thread: &mut Thread, frame: *mut Frame) -> PyResult {
     thread.frame = frame;
     loop {
         let frame = thread.frame;

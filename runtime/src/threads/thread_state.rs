@@ -87,6 +87,8 @@ pub struct Thread {
     pub exc_base: Box<ExcInfo>,
     /// Lowest address to which native code may let its stack grow.
     pub native_limit: usize,
+    /// Where the eval loop cuts a chain of handlers that has grown the native stack (interp/dispatch.rs).
+    pub chain_limit: usize,
     /// Python frames that may still be pushed.
     pub recursion_left: i32,
     pub type_cache: Box<TypeCache>,
@@ -311,6 +313,7 @@ pub fn register(interpreter: &'static Interpreter, is_main: bool, native_limit: 
         exc_info,
         exc_base,
         native_limit,
+        chain_limit: native_limit,
         recursion_left: interpreter.recursion_limit(),
         type_cache: TypeCache::new(),
         slot,
@@ -511,6 +514,15 @@ impl Thread {
     #[inline(always)]
     pub fn native_stack_is_low(&self) -> bool {
         stack_pointer() < self.native_limit
+    }
+}
+
+impl Thread {
+    /// Whether handlers have grown the native stack since the eval loop was entered: their calls of each other were not
+    /// all turned into jumps.
+    #[inline(always)]
+    pub fn chain_is_long(&self) -> bool {
+        stack_pointer() < self.chain_limit
     }
 }
 

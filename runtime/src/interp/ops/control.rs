@@ -26,7 +26,7 @@ pub fn resume(r: &mut Regs<'_>, oparg: u32) -> Flow {
             return Flow::Back;
         }
     }
-    if r.thread.native_stack_is_low() { Flow::Back } else { Flow::Next }
+    if r.thread.chain_is_long() { Flow::Back } else { Flow::Next }
 }
 
 /// Gives the events of the instruction that stands here, and lets it work.
@@ -66,7 +66,7 @@ pub fn jump_backward(r: &mut Regs<'_>, oparg: u32) -> Flow {
         }
     }
     r.jump(oparg);
-    if r.thread.native_stack_is_low() { Flow::Back } else { Flow::Next }
+    if r.thread.chain_is_long() { Flow::Back } else { Flow::Next }
 }
 
 #[inline(always)]
