@@ -26,6 +26,7 @@ pub mod json;
 pub mod locale;
 pub mod marshal;
 pub mod math;
+pub mod mmap;
 pub mod native_type;
 pub mod opcode;
 pub mod operator;
@@ -85,6 +86,7 @@ pub static MODULES: &[NativeModule] = &[
     locale::MODULE,
     marshal::MODULE,
     math::MODULE,
+    mmap::MODULE,
     opcode::MODULE,
     operator::MODULE,
     posix::MODULE,

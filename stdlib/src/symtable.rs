@@ -61,7 +61,7 @@ fn initialize(this: Value, _thread: &mut Thread) -> PyResult<()> {
 }
 
 fn symtable(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
-    let filename = convert::str_text(args.at(1), thread)?;
+    let filename = pyrt_runtime::builtins::functions::path_text(args.at(1), thread)?;
     let mode = match convert::as_text(args.at(2), "symtable() argument 3", thread)?.as_str() {
         "exec" => Mode::Exec,
         "eval" => Mode::Eval,

@@ -136,7 +136,7 @@ fn compile(_m: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
 }
 
 /// A file name argument: str, bytes or path-like.
-fn path_text(value: Value, thread: &mut Thread) -> PyResult<String> {
+pub fn path_text(value: Value, thread: &mut Thread) -> PyResult<String> {
     if string::is_str(value) {
         return Ok(StrObject::of(value).to_string_lossy());
     }

@@ -70,7 +70,22 @@ pub fn parse_tree<'a>(arena: &'a Bump, source: &str, filename: &str, options: So
     let mut warnings = Vec::new();
     let result = pyrt_compiler::syntax::parse_with_warnings(arena, source, parse_options, &mut warnings);
     give_warnings(warnings, filename, thread)?;
-    result.map_err(|error| raise_syntax_error(&error, filename, thread))
+    result.map_err(|error| {
+        let raised = raise_syntax_error(&error, filename, thread);
+        add_metadata(source, thread);
+        raised
+    })
+}
+
+/// Gives the SyntaxError that is being raised what `traceback` wants for its suggestions: where the statement begins
+/// (here: the source) and the source.
+fn add_metadata(source: &str, thread: &mut Thread) {
+    let Some(exception) = thread.take_exception() else { return };
+    if exception.is_instance(exc::SYNTAX_ERROR.get()) {
+        let metadata = tuple::pack([Owned::int(0), Owned::int(0), Owned::str(source)]);
+        drop(crate::exceptions::object::SyntaxErrorObject::of(*exception).metadata.replace_locked(Some(metadata)));
+    }
+    thread.set_exception(exception);
 }
 
 /// Compiles a tree to a code object.
@@ -178,8 +193,22 @@ pub fn source_text(source: Value, what: &str, thread: &mut Thread) -> PyResult<S
 
 /// The text of a source file.
 pub fn decode_source(bytes: &[u8], filename: &str, thread: &mut Thread) -> PyResult<String> {
-    match pyrt_compiler::syntax::decode(bytes, None, Some(filename)) {
-        Ok(text) => Ok(text),
-        Err(error) => Err(raise_syntax_error(&error, filename, thread)),
-    }
+    let decoded = {
+        let cell = std::cell::RefCell::new(&mut *thread);
+        let hook = |encoding: &str, body: &[u8]| decode_by_codec(encoding, body, &mut cell.borrow_mut());
+        pyrt_compiler::syntax::decode(bytes, Some(&hook), Some(filename))
+    };
+    decoded.map_err(|error| raise_syntax_error(&error, filename, thread))
+}
+
+/// Decodes by a codec of the registry; the text of the problem if there is one.
+fn decode_by_codec(encoding: &str, body: &[u8], thread: &mut Thread) -> Result<String, String> {
+    let bytes = crate::types::bytes::from_slice(body);
+    let decoded = crate::protocol::call::call_method(*bytes, crate::names::names().decode, &[*Owned::str(encoding)], thread)
+        .and_then(|text| crate::protocol::convert::as_text(*text, "source", thread));
+    decoded.map_err(|_| {
+        let is_unknown = thread.exception_matches(&exc::LOOKUP_ERROR);
+        let text = thread.take_exception().and_then(|exception| crate::protocol::convert::str_text(*exception, thread).ok());
+        if is_unknown { format!("unknown encoding: {encoding}") } else { text.unwrap_or_default() }
+    })
 }

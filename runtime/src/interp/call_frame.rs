@@ -244,6 +244,7 @@ pub fn bind(
     };
     let names = code.local_names();
     let posonly = code.posonlyargcount as usize;
+    let keyword_names: Vec<Owned> = if posonly > 0 { keywords.iter().map(|(name, _)| name.clone()).collect() } else { Vec::new() };
     for (name, value) in keywords {
         if !crate::types::string::is_str(*name) {
             return Err(thread.raise_type_error(format!("{}() keywords must be strings", function::display_name(function))));
@@ -264,7 +265,7 @@ pub fn bind(
             Some(i) => put(i, value),
             None => match &kwdict {
                 Some(kwargs) => DictObject::of(**kwargs).set(*name, value, thread)?,
-                None => return Err(unexpected_keyword(function, code, *name, thread)),
+                None => return Err(unexpected_keyword(function, code, *name, &keyword_names, thread)),
             },
         }
     }
@@ -360,17 +361,17 @@ fn too_many_positional(function: &FunctionObject, code: &CodeObject, frame: *mut
 }
 
 #[cold]
-fn unexpected_keyword(function: &FunctionObject, code: &CodeObject, name: Value, thread: &mut Thread) -> Raised {
+fn unexpected_keyword(function: &FunctionObject, code: &CodeObject, name: Value, given: &[Owned], thread: &mut Thread) -> Raised {
     let text = StrObject::of(name).to_string_lossy();
     let names = code.local_names();
     let posonly: Vec<usize> = (0..code.posonlyargcount as usize)
-        .filter(|&i| StrObject::of(names[i]).equals(StrObject::of(name)))
+        .filter(|&i| given.iter().any(|name| crate::types::string::is_str(**name) && StrObject::of(names[i]).equals(StrObject::of(**name))))
         .collect();
     if !posonly.is_empty() {
         return thread.raise_type_error(format!(
             "{}() got some positional-only arguments passed as keyword arguments: {}",
             function::display_name(function),
-            format!("'{text}'")
+            format!("'{}'", posonly.iter().map(|&i| StrObject::of(names[i]).to_string_lossy()).collect::<Vec<_>>().join(", "))
         ));
     }
     let total = (code.argcount + code.kwonlyargcount) as usize;

@@ -255,7 +255,7 @@ fn make_monitoring(code: &CodeObject) -> &Monitoring {
 }
 
 /// The first units of the code's instructions, with their base opcodes and operands.
-fn instructions(code: &CodeObject) -> Vec<(usize, Opcode, u32)> {
+pub fn instructions(code: &CodeObject) -> Vec<(usize, Opcode, u32)> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(unit) = code.units.get(at) {
@@ -284,10 +284,13 @@ fn line_starts(code: &CodeObject) -> Box<[i32]> {
     let mut starts = vec![-1; n];
     let mut current = -1;
     let all = instructions(code);
-    for &(unit, opcode, _) in &all {
+    let first = code.first_traceable_unit();
+    for &(unit, opcode, _) in all.iter().filter(|(unit, _, _)| *unit >= first) {
         let line = line_at(unit);
-        let is_marker = matches!(opcode, Opcode::RESUME | Opcode::END_FOR | Opcode::END_SEND | Opcode::END_ASYNC_FOR | Opcode::POP_ITER);
-        if !is_marker && line >= 0 && line != current {
+        if matches!(opcode, Opcode::RESUME | Opcode::END_FOR | Opcode::END_SEND | Opcode::END_ASYNC_FOR) {
+            continue;
+        }
+        if line >= 0 && line != current {
             starts[unit] = line;
         }
         current = line;
@@ -678,9 +681,11 @@ pub fn exception_handled(thread: &mut Thread, frame: *mut Frame) {
 #[cold]
 pub fn frame_unwound(thread: &mut Thread, frame: *mut Frame) {
     let Some(exception) = thread.take_exception() else { return };
+    thread.is_unwinding = true;
     let result = fire_simple(event::PY_UNWIND, &[*exception], thread, frame)
         .and_then(|()| trace(thread, frame, "return", Value::none()))
         .and_then(|()| profile(thread, frame, "return", Value::none()));
+    thread.is_unwinding = false;
     restore(exception, result, thread);
 }
 
@@ -692,6 +697,19 @@ pub fn thrown(thread: &mut Thread, frame: *mut Frame) {
         .and_then(|()| trace_call(thread, frame))
         .and_then(|()| profile(thread, frame, "call", Value::none()));
     restore(exception, result, thread);
+}
+
+/// An iterator that is not a generator has ended with a StopIteration, which is not raised here.
+#[cold]
+pub fn iteration_stopped(thread: &mut Thread, frame: *mut Frame, value: Value) -> PyResult<()> {
+    let arguments = if value.is_none() { Vec::new() } else { vec![value.to_owned()] };
+    let stop = crate::exceptions::make(&crate::exceptions::exc::STOP_ITERATION, arguments);
+    fire_simple(event::STOP_ITERATION, &[*stop], thread, frame)?;
+    if thread.trace_function.is_none() {
+        return Ok(());
+    }
+    let argument = tuple::pack([stop.type_object().value().to_owned(), stop, Owned::none()]);
+    trace(thread, frame, "exception", *argument)
 }
 
 fn restore(exception: Owned, result: PyResult<()>, thread: &mut Thread) {
@@ -722,6 +740,17 @@ fn call_trace(thread: &mut Thread, frame: *mut Frame, function: Owned, what: &st
     if thread.tracing {
         return Ok(());
     }
+    // SAFETY: the running frame: what its instruction is.
+    let opcode = unsafe { opcode_at((*frame).code(), (*frame).unit()) };
+    thread.trace_event = match what {
+        "line" => event::LINE,
+        // SAFETY: as above.
+        "call" if unsafe { unit_oparg((*(*frame).ip).load(Ordering::Relaxed)) } & 3 == 0 => event::PY_START,
+        "call" => event::PY_RESUME,
+        "return" if opcode == Opcode::YIELD_VALUE as u8 && !thread.is_unwinding => event::PY_YIELD,
+        "return" => event::PY_RETURN,
+        _ => event::RAISE,
+    };
     let object = frame_object::of_frame(frame);
     thread.tracing = true;
     let result = call::call(*function, &[*object, *crate::names::interned(what), argument], thread);

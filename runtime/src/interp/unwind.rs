@@ -18,7 +18,11 @@ pub fn unwind(thread: &mut Thread, frame: *mut Frame) -> Option<*mut Frame> {
         // SAFETY: `frame` is the running frame, with `ip` and `sp` written.
         unsafe {
             let code = (*frame).code();
-            let unit = (*frame).unit();
+            // RERAISE looks for its handler where it stands itself.
+            let unit = match std::mem::replace(&mut thread.reraise_unit, u32::MAX) {
+                u32::MAX => (*frame).unit(),
+                unit => unit as usize,
+            };
             if add_entry && !is_silent_reraise(thread) {
                 if !(*frame).is_incomplete() {
                     add_traceback_entry(thread, frame);
@@ -28,6 +32,7 @@ pub fn unwind(thread: &mut Thread, frame: *mut Frame) -> Option<*mut Frame> {
                 tracing::exception_raised(thread, frame, add_entry && is_silent_reraise(thread));
             }
             clear_reraise_mark(thread);
+            let lasti = (*frame).lasti();
             if let Some(handler) = code.handler_for(unit) {
                 if tracing::watches_exceptions(thread) {
                     (*frame).ip = code.units.as_ptr().add(handler.target as usize);
@@ -42,7 +47,7 @@ pub fn unwind(thread: &mut Thread, frame: *mut Frame) -> Option<*mut Frame> {
                     crate::interp::frame::close(word, thread);
                 }
                 if handler.push_lasti {
-                    *(*frame).sp = Value::plain_int(i64::from(code.lasti_of_unit(unit))).bits();
+                    *(*frame).sp = Value::plain_int(i64::from(lasti)).bits();
                     (*frame).sp = (*frame).sp.add(1);
                 }
                 let exception = thread.take_exception().unwrap_or_else(Owned::none);

@@ -319,7 +319,12 @@ fn split_parameters(text: &'static str) -> Vec<&'static str> {
 #[inline]
 pub fn call_native(func: NativeFn, signature: &LazySignature, name: &dyn Fn() -> String, zelf: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult {
     let result = dispatch_native(func, signature, name, zelf, args, kwnames, thread);
-    // A signal that came during the call is handled before the next instruction.
+    with_signals(result, thread)
+}
+
+/// The result of a native; signals that came during the call are handled first, and may raise instead.
+#[inline(always)]
+pub fn with_signals(result: PyResult, thread: &mut Thread) -> PyResult {
     if thread.requests() & crate::threads::thread_state::REQUEST_SIGNALS != 0 && result.is_ok() {
         crate::threads::safepoint::serve_signals(thread)?;
     }

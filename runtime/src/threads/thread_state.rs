@@ -104,6 +104,10 @@ pub struct Thread {
     pub trace_function: Option<Owned>,
     pub profile_function: Option<Owned>,
     pub tracing: bool,
+    /// The event that the trace function is called for (`interp::tracing::event`).
+    pub trace_event: u32,
+    /// A frame is being left by an exception.
+    pub is_unwinding: bool,
     /// The dict of `threading.local` storage and others' per-thread data.
     pub dict: Option<Owned>,
     pub is_main: bool,
@@ -111,6 +115,8 @@ pub struct Thread {
     pub native_depth: u32,
     /// The exception is being raised again by RERAISE: no traceback entry for that frame.
     pub silent_reraise: bool,
+    /// Where RERAISE stands, whose frame shows the instruction that raised first; `u32::MAX` for none.
+    pub reraise_unit: u32,
     /// The result of the eval loop on its way out.
     pub exit_word: u64,
     /// A stack word on its way to be released.
@@ -317,15 +323,19 @@ pub fn register(interpreter: &'static Interpreter, is_main: bool, native_limit: 
         trace_function: None,
         profile_function: None,
         tracing: false,
+        trace_event: 0,
+        is_unwinding: false,
         dict: None,
         is_main,
         native_depth: 0,
         silent_reraise: false,
+        reraise_unit: u32::MAX,
         exit_word: 0,
         garbage: 0,
         iteration_result: None,
     });
-    shared.requests.store(0, Ordering::Relaxed);
+    let is_zealous = interpreter.config.read().zeal;
+    shared.requests.store(if is_zealous { REQUEST_ZEAL } else { 0 }, Ordering::Relaxed);
     // SAFETY: plain system calls.
     unsafe {
         shared.ident.store(libc::pthread_self() as u64, Ordering::Relaxed);
@@ -585,10 +595,19 @@ pub fn merge_own_list() {
     // SAFETY: the slot is this thread's.
     let slot = unsafe { &*heap_slot() };
     let list = std::mem::take(&mut *slot.merge_list.lock());
+    if !list.is_empty() {
+        slot.n_merges.store(slot.n_merges.load(Ordering::Relaxed) + list.len() as u64, Ordering::Relaxed);
+    }
     for value in list {
         // SAFETY: the entry owns one reference.
         unsafe { finish_merge(value) };
     }
+}
+
+/// How many references have been merged by their objects' owners so far.
+pub fn count_merges() -> u64 {
+    // SAFETY: slots are never freed.
+    heap::all_slots().into_iter().map(|slot| unsafe { (*slot).n_merges.load(Ordering::Relaxed) }).sum()
 }
 
 /// # Safety

@@ -53,7 +53,7 @@ pub fn as_f64(value: Value) -> Option<f64> {
 
 /// `base ** exponent` for floats, with CPython's errors; a negative base with a fractional exponent makes a complex.
 pub fn power(base: f64, exponent: f64, thread: &mut Thread) -> PyResult {
-    if base == 0.0 && exponent < 0.0 {
+    if base == 0.0 && exponent < 0.0 && exponent.is_finite() {
         return Err(thread.raise(&exc::ZERO_DIVISION_ERROR, "zero to a negative power"));
     }
     if base < 0.0 && base.is_finite() && exponent.is_finite() && exponent != exponent.floor() {

@@ -212,8 +212,10 @@ pub fn to_float(value: Value, thread: &mut Thread) -> PyResult<f64> {
 
 fn float_new(class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult {
     static SIGNATURE: LazySignature = LazySignature::new("(x=0, /)");
-    let bound = SIGNATURE.bind("float", args, kwnames, thread)?;
     let ty = TypeObject::of(class);
+    // A subclass with an `__init__` of its own may take keywords.
+    let kwnames = if ty.slots.init.raw() == FLOAT.get().slots.init.raw() { kwnames } else { KwNames::NONE };
+    let bound = SIGNATURE.bind("float", args, kwnames, thread)?;
     let number = match bound.args().get(0) {
         Some(value) if value.is_flonum() => value.flonum_value(),
         Some(value) if std::ptr::eq(ty, FLOAT.get()) && std::ptr::eq(value.type_object(), FLOAT.get()) => return Ok(value.to_owned()),
@@ -258,6 +260,7 @@ fn hex(value: Value, _thread: &mut Thread) -> PyResult {
 
 fn fromhex(class: Value, text: Value, thread: &mut Thread) -> PyResult {
     let text = convert::as_text(text, "fromhex() argument", thread)?;
+    let text = text.trim_matches(|ch: char| matches!(ch, ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c'));
     match float_hex::float_from_hex(text.as_bytes()) {
         Ok(number) if std::ptr::eq(TypeObject::of(class), FLOAT.get()) => Ok(from_f64(number)),
         Ok(number) => crate::protocol::call::call(class, &[*from_f64(number)], thread),
@@ -267,6 +270,9 @@ fn fromhex(class: Value, text: Value, thread: &mut Thread) -> PyResult {
 }
 
 fn from_number(class: Value, value: Value, thread: &mut Thread) -> PyResult {
+    if std::ptr::eq(TypeObject::of(class), FLOAT.get()) && std::ptr::eq(value.type_object(), FLOAT.get()) {
+        return Ok(value.to_owned());
+    }
     let number = convert::as_f64(value, thread)?;
     if std::ptr::eq(TypeObject::of(class), FLOAT.get()) { Ok(from_f64(number)) } else { crate::protocol::call::call(class, &[*from_f64(number)], thread) }
 }

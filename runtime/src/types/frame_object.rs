@@ -259,8 +259,10 @@ fn get_lineno(this: Value, thread: &mut Thread) -> PyResult {
     Ok(unsafe { (*frame).line() }.map_or_else(Owned::none, |line| Owned::int(i64::from(line))))
 }
 
-fn set_lineno(_this: Value, _value: Option<Value>, thread: &mut Thread) -> PyResult<()> {
-    Err(thread.raise_value_error("f_lineno can only be set in a trace function"))
+fn set_lineno(this: Value, value: Option<Value>, thread: &mut Thread) -> PyResult<()> {
+    let frame = frame_of(this, thread)?;
+    let has_trace = FrameObject::of(this).trace_function().is_some();
+    crate::interp::line_jump::assign(frame, has_trace, value, thread)
 }
 
 fn get_trace(this: Value, _thread: &mut Thread) -> PyResult {
@@ -377,6 +379,8 @@ fn proxy_dict(this: Value, thread: &mut Thread) -> PyResult {
 }
 
 fn proxy_get(this: Value, key: Value, thread: &mut Thread) -> PyResult<Option<Owned>> {
+    // Keys that cannot be hashed are refused as by a dict.
+    crate::protocol::compare::hash(key, thread)?;
     let frame = frame_of(proxied(this), thread)?;
     if let Some(i) = find_variable(frame, key) {
         return Ok(variable(frame, i));
@@ -495,11 +499,60 @@ macro_rules! through_dict {
 }
 
 through_dict! {
-    proxy_keys "keys";
     proxy_values "values";
     proxy_items "items";
     proxy_copy "copy";
-    proxy_reversed "__reversed__";
+}
+
+fn key_list(this: Value, thread: &mut Thread) -> PyResult<Vec<Owned>> {
+    Ok(DictObject::of(*proxy_dict(this, thread)?).entries().into_iter().map(|entry| entry.key).collect())
+}
+
+fn proxy_keys(this: Value, thread: &mut Thread) -> PyResult {
+    Ok(crate::types::list::from_vec(key_list(this, thread)?))
+}
+
+fn proxy_reversed(this: Value, thread: &mut Thread) -> PyResult {
+    let mut keys = key_list(this, thread)?;
+    keys.reverse();
+    Ok(crate::types::list::from_vec(keys))
+}
+
+fn proxy_new(_class: Value, args: crate::protocol::args::Args<'_>, kwnames: crate::protocol::args::KwNames, thread: &mut Thread) -> PyResult {
+    let n = args.len();
+    if n != 1 {
+        return Err(thread.raise_type_error(format!("FrameLocalsProxy expected 1 argument, got {n}")));
+    }
+    if !kwnames.is_empty() {
+        return Err(thread.raise_type_error("FrameLocalsProxy takes no keyword arguments"));
+    }
+    let frame = args.at(0);
+    if !frame.has_shape(shapes::FRAME) {
+        let got = frame.type_object().full_name();
+        return Err(thread.raise_type_error(format!("expect frame, not {got}")));
+    }
+    Ok(lifetime::allocate_object(FRAME_LOCALS_PROXY.get(), |header| LocalsProxy { header, frame: frame.to_owned() }))
+}
+
+/// `proxy | mapping` and the other way round: a dict.
+fn proxy_or(left: Value, right: Value, thread: &mut Thread) -> PyResult {
+    let fits = |value: Value| value.has_shape(shapes::FRAME_LOCALS_PROXY) || dict::is_dict(value);
+    if !fits(left) || !fits(right) {
+        return Ok(Owned::not_implemented());
+    }
+    let merged = dict::new();
+    for side in [left, right] {
+        dict::merge::update(*merged, side, thread)?;
+    }
+    Ok(merged)
+}
+
+fn proxy_inplace_or(left: Value, right: Value, thread: &mut Thread) -> PyResult {
+    if !right.has_shape(shapes::FRAME_LOCALS_PROXY) && !dict::is_dict(right) {
+        return Ok(Owned::not_implemented());
+    }
+    proxy_update(left, right, thread)?;
+    Ok(left.to_owned())
 }
 
 fn proxy_get_method(this: Value, args: crate::protocol::args::Args<'_>, thread: &mut Thread) -> PyResult {
@@ -679,6 +732,9 @@ pub static LOCALS_PROXY_SPEC: TypeSpec = TypeSpec {
         SlotFn::contains(proxy_contains),
         SlotFn::richcompare(proxy_compare),
         SlotFn::hash(crate::protocol::compare::unhashable_slot),
+        SlotFn::new(proxy_new),
+        SlotFn::or(proxy_or),
+        SlotFn::inplace_or(proxy_inplace_or),
     ],
     methods: &[
         method("keys", NativeFn::NoArgs(proxy_keys), "-($self)"),

@@ -11,7 +11,7 @@ use pyrt_runtime::protocol::{attribute, call};
 use pyrt_runtime::threads::thread_state::Thread;
 use pyrt_runtime::types::builtin_types::{INT, LIST, OBJECT, STR, TYPE};
 use pyrt_runtime::types::dict::{self, DictObject};
-use pyrt_runtime::types::type_object::TypeObject;
+use pyrt_runtime::types::type_object::{TYPE_IMMUTABLE, TypeObject};
 use pyrt_runtime::types::{generic_alias, string, tuple, union};
 
 pub const ATTRIBUTES: [&str; 4] = ["lineno", "col_offset", "end_lineno", "end_col_offset"];
@@ -87,6 +87,8 @@ fn name_tuple(fields: &[Field]) -> Owned {
 fn make(thread: &mut Thread) -> PyResult<Classes> {
     let mut classes = Classes { by_name: HashMap::new(), order: Vec::new() };
     let root = AST.get();
+    // Its attributes may be changed, as those of a class made at run time.
+    root.set_flag(TYPE_IMMUTABLE, false);
     if let Some(dict) = root.dict() {
         for name in ["_fields", "__match_args__", "_attributes"] {
             dict.set_by_text(name, tuple::empty());

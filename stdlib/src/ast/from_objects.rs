@@ -176,6 +176,9 @@ impl<'a> Read<'a> for &'a str {
             return Ok(Some(reader.arena.alloc_str(&String::from_utf8_lossy(BytesObject::of(value).as_slice()))));
         }
         let text = convert::as_text(value, "AST string", reader.thread)?;
+        if is_identifier && matches!(text.as_str(), "None" | "True" | "False") {
+            return Err(reader.thread.raise_value_error(format!("identifier field can't represent '{text}' constant")));
+        }
         Ok(Some(reader.arena.alloc_str(&text)))
     }
 }

@@ -48,10 +48,11 @@ pub fn compile_hook(value: Value, filename: &str, options: SourceOptions, thread
     let is_optimized = options.flags & FLAG_OPTIMIZED_AST == FLAG_OPTIMIZED_AST;
     let arena = Bump::new();
     if value.is_pointer() && value.is_instance(node_type::AST.get()) {
+        check_mode(value, options.mode, thread)?;
         if wants_tree && !is_optimized {
             return Ok(Some(value.to_owned()));
         }
-        let tree = read_tree(&arena, value, options.mode, thread)?;
+        let tree = read_tree(&arena, value, thread)?;
         if wants_tree {
             return to_objects::module(&fold::module(&arena, &tree, options), thread).map(Some);
         }
@@ -66,7 +67,8 @@ pub fn compile_hook(value: Value, filename: &str, options: SourceOptions, thread
     to_objects::module(&tree, thread).map(Some)
 }
 
-fn read_tree<'a>(arena: &'a Bump, value: Value, mode: Mode, thread: &mut Thread) -> PyResult<Mod<'a>> {
+/// The root must be of the kind that the mode says.
+fn check_mode(value: Value, mode: Mode, thread: &mut Thread) -> PyResult<()> {
     let expected = match mode {
         Mode::Exec => "Module",
         Mode::Eval => "Expression",
@@ -78,6 +80,10 @@ fn read_tree<'a>(arena: &'a Bump, value: Value, mode: Mode, thread: &mut Thread)
         let got = value.type_object().full_name();
         return Err(thread.raise_type_error(format!("expected {expected} node, got {got}")));
     }
+    Ok(())
+}
+
+fn read_tree<'a>(arena: &'a Bump, value: Value, thread: &mut Thread) -> PyResult<Mod<'a>> {
     let tree = from_objects::module(arena, value, thread)?;
     match validate::module(&tree) {
         Ok(()) => Ok(tree),

@@ -285,7 +285,7 @@ fn type_params(params: &[TypeParam<'_>]) -> Checked {
 
 fn try_parts(body: &[Stmt<'_>], handlers: &[ExceptHandler<'_>], orelse: &[Stmt<'_>], finalbody: &[Stmt<'_>], owner: &str) -> Checked {
     body_of(body, owner)?;
-    require(!handlers.is_empty() || !finalbody.is_empty(), &format!("{owner} has neither handlers nor finalbody"))?;
+    require(!handlers.is_empty() || !finalbody.is_empty(), &format!("{owner} has neither except handlers nor finalbody"))?;
     require(!handlers.is_empty() || orelse.is_empty(), &format!("{owner} has orelse but no except handlers"))?;
     for handler in handlers {
         positions(handler.span)?;

@@ -576,7 +576,11 @@ fn flush(this: Value, thread: &mut Thread) -> PyResult {
         flush_writes(this, *raw, thread)?;
         // What was read ahead is given back, so that the raw stream stands where this one does.
         let unread = {
-            let state = of(this).state.lock();
+            let mut state = of(this).state.lock();
+            if state.read.len() == state.at {
+                state.read.clear();
+                state.at = 0;
+            }
             state.read.len() - state.at
         };
         if unread > 0 && is_seekable(*raw, thread)? {
@@ -633,7 +637,7 @@ fn seek(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
             if (-read_before..=unread).contains(&step) {
                 let mut state = of(this).state.lock();
                 state.at = (state.at as i64 + step).max(0) as usize;
-                return Ok(Owned::int(here + step));
+                return Ok(Owned::int((here + step).max(0)));
             }
         }
         flush_writes(this, *raw, thread)?;

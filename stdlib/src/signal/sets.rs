@@ -36,7 +36,8 @@ fn empty_set() -> libc::sigset_t {
 pub fn to_set(signals: Value, thread: &mut Thread) -> PyResult<libc::sigset_t> {
     let mut set = empty_set();
     for item in iterate::collect(signals, thread)? {
-        let number = convert::index_as_i64(*item, thread, Some(&exc::OVERFLOW_ERROR))?;
+        let whole = convert::index(*item, thread)?;
+        let number = int::as_i64(*whole).unwrap_or(-1);
         if !(1..N_SIGNALS as i64).contains(&number) {
             return Err(thread.raise_value_error(format!("signal number {number} out of range [1; {}]", N_SIGNALS - 1)));
         }

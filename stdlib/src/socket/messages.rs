@@ -15,22 +15,24 @@ use crate::system_call::c_int_or;
 /// The most that a control message's length may be.
 const MOST: i64 = 0x7FFF_FFFF;
 
-fn control_length(value: Value, function: &str, thread: &mut Thread) -> PyResult<u32> {
+fn control_length(value: Value, function: &str, extra: u32, thread: &mut Thread) -> PyResult<u32> {
     let length = convert::index_as_i64(value, thread, Some(&exc::OVERFLOW_ERROR))?;
-    if !(0..MOST - 64).contains(&length) {
+    if !(0..=MOST - i64::from(extra)).contains(&length) {
         return Err(thread.raise(&exc::OVERFLOW_ERROR, format!("{function}() argument out of range")));
     }
     Ok(length as u32)
 }
 
 pub fn cmsg_len(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
-    let length = control_length(args.at(0), "CMSG_LEN", thread)?;
+    // SAFETY: arithmetic only.
+    let length = control_length(args.at(0), "CMSG_LEN", unsafe { libc::CMSG_LEN(0) }, thread)?;
     // SAFETY: arithmetic only.
     Ok(Owned::int(i64::from(unsafe { libc::CMSG_LEN(length) })))
 }
 
 pub fn cmsg_space(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
-    let length = control_length(args.at(0), "CMSG_SPACE", thread)?;
+    // SAFETY: arithmetic only.
+    let length = control_length(args.at(0), "CMSG_SPACE", unsafe { libc::CMSG_SPACE(1) }, thread)?;
     // SAFETY: arithmetic only.
     Ok(Owned::int(i64::from(unsafe { libc::CMSG_SPACE(length) })))
 }

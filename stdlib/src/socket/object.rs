@@ -334,6 +334,16 @@ fn getsockopt(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let (level, name) = (convert::as_c_int(args.at(0), thread)?, convert::as_c_int(args.at(1), thread)?);
     let room = c_int_or(args.get(2), 0, thread)?;
     let fd = of(this).fd();
+    if room == 0 && of(this).family() == libc::AF_VSOCK {
+        // These options are 64-bit numbers.
+        let mut value = 0u64;
+        let mut len = size_of::<u64>() as libc::socklen_t;
+        // SAFETY: room as said.
+        if unsafe { libc::getsockopt(fd, level, name, (&raw mut value).cast(), &raw mut len) } < 0 {
+            return Err(thread.raise_errno());
+        }
+        return Ok(pyrt_runtime::types::int::from_u64(value));
+    }
     if room == 0 {
         let mut value = 0i32;
         let mut len = size_of::<i32>() as libc::socklen_t;
@@ -367,6 +377,12 @@ fn setsockopt(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
         let number = super::unsigned(len, 32, thread)?;
         // SAFETY: no value, only a length.
         return none_or_errno(unsafe { libc::setsockopt(fd, level, name, std::ptr::null(), number as libc::socklen_t) }, thread);
+    }
+    if convert::is_int(value) && of(this).family() == libc::AF_VSOCK {
+        let number = super::unsigned(value, 64, thread)?;
+        // SAFETY: a number.
+        let result = unsafe { libc::setsockopt(fd, level, name, (&raw const number).cast(), size_of::<u64>() as libc::socklen_t) };
+        return none_or_errno(result, thread);
     }
     if convert::is_int(value) {
         let number = convert::as_c_int(value, thread)?;

@@ -277,7 +277,7 @@ pub fn load_attr_slot(r: &mut Regs<'_>, oparg: u32) -> Flow {
 }
 
 #[inline(always)]
-pub fn load_attr_method(r: &mut Regs<'_>, oparg: u32) -> Flow {
+pub fn load_attr_method(r: &mut Regs<'_>, _oparg: u32) -> Flow {
     let cell = r.cell();
     let word = cell.word();
     let object = r.value(1);
@@ -485,9 +485,9 @@ pub fn load_special(r: &mut Regs<'_>, oparg: u32) -> Flow {
         Ok(None) => {
             let ty = owner.type_object().full_name();
             let (protocol, other, hint) = match which {
-                SpecialMethod::Enter => ("the context manager protocol", names.__aenter__, "asynchronous context manager protocol. Did you mean to use 'async with'?"),
+                SpecialMethod::Enter => ("the context manager protocol (missed __enter__ method)", names.__aenter__, "asynchronous context manager protocol. Did you mean to use 'async with'?"),
                 SpecialMethod::Exit => ("the context manager protocol (missed __exit__ method)", names.__aexit__, "asynchronous context manager protocol. Did you mean to use 'async with'?"),
-                SpecialMethod::AEnter => ("the asynchronous context manager protocol", names.__enter__, "context manager protocol. Did you mean to use 'with'?"),
+                SpecialMethod::AEnter => ("the asynchronous context manager protocol (missed __aenter__ method)", names.__enter__, "context manager protocol. Did you mean to use 'with'?"),
                 SpecialMethod::AExit => ("the asynchronous context manager protocol (missed __aexit__ method)", names.__exit__, "context manager protocol. Did you mean to use 'with'?"),
             };
             let has_other = attribute::lookup_type(owner.type_object(), other, r.thread).is_some();

@@ -78,8 +78,18 @@ fn do_raise(exception: Option<Owned>, cause: Option<Owned>, thread: &mut Thread)
 pub fn reraise(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let exception = r.pop_owned();
     // The traceback of the frame was written when the exception was first raised here.
-    let _ = oparg;
     r.sync();
+    if oparg != 0 {
+        // What lies there is where the exception was raised first: the frame shows that again.
+        if let Some(lasti) = r.value(oparg as usize).as_small_int() {
+            // SAFETY: the running frame and units of its code.
+            unsafe {
+                let code = r.code();
+                r.thread.reraise_unit = (*r.frame).unit() as u32;
+                (*r.frame).ip = code.units.as_ptr().add(code.unit_of_lasti(lasti as i32).min(code.units.len() - 1));
+            }
+        }
+    }
     r.thread.silent_reraise = true;
     let _ = r.thread.reraise(exception);
     Flow::Raised

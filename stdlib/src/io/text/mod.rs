@@ -314,10 +314,13 @@ fn reconfigure(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
             (None, None) => text(slot(this, &of(this).errors)),
         };
         let new_encoding = match encoding {
-            Some(encoding) => match text_argument(encoding, "encoding", thread)? {
-                name if name == "locale" => locale_encoding(),
-                name => name,
-            },
+            Some(encoding) if StrObject::of(encoding).equals_str("locale") => locale_encoding(),
+            Some(encoding) => {
+                if StrObject::of(encoding).as_utf8().is_none() {
+                    pyrt_runtime::codecs::native::encode(Codec::Utf8, encoding, "strict", thread)?;
+                }
+                StrObject::of(encoding).to_string_lossy()
+            }
             None => text(slot(this, &of(this).encoding)),
         };
         let buffer = buffer_of(this, thread)?;
@@ -424,9 +427,15 @@ fn write(this: Value, text: Value, thread: &mut Thread) -> PyResult {
     }
     let has_read = {
         let mut state = of(this).state.lock();
-        let old = (state.decoded.take(), state.snapshot.take());
-        state.used = 0;
-        state.can_read && (old.0.is_some() || old.1.is_some())
+        // Without positions what was read ahead stays: reading and writing are apart then.
+        let had_snapshot = state.snapshot.take().is_some();
+        let old = if had_snapshot { state.decoded.take() } else { None };
+        if had_snapshot {
+            state.used = 0;
+        }
+        drop(state);
+        drop(old);
+        had_snapshot
     };
     if has_read {
         reading::reset_decoder(this, thread)?;
@@ -522,11 +531,7 @@ attributes! {
 }
 
 fn buffer_attribute(this: Value, thread: &mut Thread) -> PyResult {
-    match slot(this, &of(this).buffer) {
-        Some(buffer) => Ok(buffer),
-        None if of(this).state.lock().is_ready => Ok(Owned::none()),
-        None => Err(thread.raise_value_error("I/O operation on uninitialized object")),
-    }
+    buffer_of(this, thread)
 }
 
 fn encoding(this: Value, _thread: &mut Thread) -> PyResult {
