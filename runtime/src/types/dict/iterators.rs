@@ -95,7 +95,10 @@ fn advance(this: Value, thread: &mut Thread, pick: impl Fn(&DictObject, &mut usi
             if iterator.position.compare_exchange(start, position, Ordering::Relaxed, Ordering::Relaxed).is_err() {
                 continue;
             }
-            let _ = iterator.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+            if iterator.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err() {
+                drop(iterator.dict.replace(&iterator.header, None));
+                return Err(thread.raise(&exc::RUNTIME_ERROR, "dictionary keys changed during iteration"));
+            }
             return Ok(Some(found));
         }
         iterator.position.store(position, Ordering::Relaxed);
