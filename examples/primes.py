@@ -1,11 +1,6 @@
-"""Counts primes by trial division in several threads: `primes.py [threads]`, four by default.
+"""Counts primes by trial division. The threads wait for nobody."""
+import job
 
-The threads wait for nobody: without a GIL they use one core each, with a GIL one core together.
-"""
-import sys
-import _thread
-
-N_PRIMES_BELOW = 400_000
 BLOCK = 2_000
 
 
@@ -23,18 +18,17 @@ def count_primes(start, stop):
 
 
 def main():
-    n_threads = int(sys.argv[1]) if len(sys.argv) > 1 else 4
-    found = [0] * n_threads
+    parser = job.options(__doc__)
+    parser.add_argument("--below", type=int, default=300_000, metavar="N", help="count primes below N")
+    arguments = parser.parse_args()
+    below = arguments.below
 
-    def work(k):
+    def work(share, n_shares):
         # Every n-th block: each thread gets as many large numbers as the others.
-        for start in range(k * BLOCK, N_PRIMES_BELOW, n_threads * BLOCK):
-            found[k] += count_primes(start, min(start + BLOCK, N_PRIMES_BELOW))
+        return sum(count_primes(start, min(start + BLOCK, below)) for start in range(share * BLOCK, below, n_shares * BLOCK))
 
-    handles = [_thread.start_joinable_thread(lambda k=k: work(k)) for k in range(n_threads)]
-    for handle in handles:
-        handle.join()
-    print(f"primes below {N_PRIMES_BELOW}: {sum(found)} ({n_threads} threads)")
+    job.run(arguments, work, lambda results: f"primes below {below}: {sum(results)}")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -86,4 +86,5 @@ The following implementation-specific options are available:
 -X thread_inherit_context=[0|1]: threads start with a copy of their creator's context
 -X utf8[=0|1]: UTF-8 mode
 -X warn_default_encoding: warn of the default text encoding
+-X zeal: merge counts, reclaim and collect at every safepoint (slow; for tests of the runtime)
 ";

@@ -349,6 +349,7 @@ fn read_x_options(config: &mut Config) -> Result<(), Stop> {
         match name.as_str() {
             "dev" => config.dev_mode = true,
             "faulthandler" => config.faulthandler = true,
+            "zeal" => config.zeal = true,
             "warn_default_encoding" => config.warn_default_encoding = true,
             "no_debug_ranges" => config.code_debug_ranges = false,
             "pycache_prefix" => config.pycache_prefix = value.filter(|value| !value.is_empty()).map(str::to_string),

@@ -46,11 +46,7 @@ pub fn run(options: Options, config: Config) -> i32 {
     }
     let ended = lifecycle::finish(thread);
     if code == lifecycle::EXIT_BY_SIGINT {
-        // SAFETY: restores the default action, which ends the process.
-        unsafe {
-            libc::signal(libc::SIGINT, libc::SIG_DFL);
-            libc::kill(libc::getpid(), libc::SIGINT);
-        }
+        return pyrt_stdlib::signal::die_of_interrupt();
     }
     if ended { code } else { 120 }
 }
@@ -62,6 +58,7 @@ fn initialize(thread: &mut Thread) -> PyResult<()> {
     install_importlib(thread)?;
     pyrt_stdlib::signal::install(thread)?;
     import::import_module("encodings", thread)?;
+    pyrt_stdlib::signal::install(thread)?;
     open_streams(thread)?;
     make_main(thread)?;
     let (has_warn_options, skips_site, wants_faulthandler) = {

@@ -82,7 +82,7 @@ pub const EXIT_BY_SIGINT: i32 = 130;
 /// the modules so that finalizers run, flushes. False if standard output could not be flushed.
 pub fn finish(thread: &mut Thread) -> bool {
     call_module_function("threading", "_shutdown", thread);
-    call_module_function("atexit", "_run_exitfuncs", thread);
+    run_exit_functions(thread);
     let mut fine = flush_standard_files(thread);
     // Release: threads that see it see all that was done before. They stop at their next safepoint or when they attach.
     thread.interpreter.finalizing.store(true, Ordering::Release);
@@ -90,6 +90,25 @@ pub fn finish(thread: &mut Thread) -> bool {
     clear_modules(thread);
     fine &= flush_standard_files(thread);
     fine
+}
+
+/// Calls what `atexit.register` was given, the last first, and forgets it.
+pub fn run_exit_functions(thread: &mut Thread) {
+    let interpreter = thread.interpreter;
+    let Some(functions) = interpreter.load(&interpreter.exit_functions) else { return };
+    let list = crate::types::list::ListObject::of(*functions);
+    for entry in list.to_vec() {
+        let &[function, args, keywords] = crate::types::tuple::TupleObject::of(*entry).items() else { continue };
+        if crate::protocol::call::call_tuple(function, args, Some(keywords), thread).is_err() {
+            let had = thread.take_exception();
+            let shown = crate::protocol::special::safe_repr(function, thread);
+            if let Some(had) = had {
+                thread.set_exception(had);
+            }
+            crate::protocol::finalize::write_unraisable(Some(&format!("Exception ignored in atexit callback {shown}")), None, thread);
+        }
+    }
+    drop(list.take_all());
 }
 
 /// Calls a function of a module that is loaded; what it raises is unraisable.

@@ -178,9 +178,7 @@ fn getpwnam(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
 }
 
 fn getgrgid(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
-    let Some(id) = numbered(args.at(0), "gid", thread)? else {
-        return Err(not_found("getgrgid(): gid not found".to_string(), thread));
-    };
+    let id = crate::posix::id_number(args.at(0), "gid", thread)?;
     // SAFETY: room as said.
     let call = |entry: *mut libc::group, texts: &mut [u8], found: *mut *mut libc::group| unsafe {
         libc::getgrgid_r(id, entry, texts.as_mut_ptr().cast(), texts.len(), found)

@@ -1,10 +1,11 @@
 //! The module `atexit`. The functions lie in a list of the interpreter, the last registered first.
 
 use pyrt_runtime::interpreter::NativeModule;
+use pyrt_runtime::lifecycle;
 use pyrt_runtime::object::value::{Owned, PyResult, Value};
 use pyrt_runtime::protocol::args::{Args, KwNames};
 use pyrt_runtime::protocol::native::NativeFn;
-use pyrt_runtime::protocol::{call, compare, finalize, special};
+use pyrt_runtime::protocol::{call, compare};
 use pyrt_runtime::threads::thread_state::Thread;
 use pyrt_runtime::types::dict::{self, DictObject};
 use pyrt_runtime::types::list::{self, ListObject};
@@ -51,21 +52,7 @@ fn register(_module: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Threa
 }
 
 fn run_exitfuncs(_module: Value, thread: &mut Thread) -> PyResult {
-    let functions = functions(thread);
-    let list = ListObject::of(*functions);
-    for entry in list.to_vec() {
-        if let [function, args, keywords] = TupleObject::of(*entry).items() {
-            if call::call_tuple(*function, *args, Some(*keywords), thread).is_err() {
-                let had = thread.take_exception();
-                let shown = special::safe_repr(*function, thread);
-                if let Some(had) = had {
-                    thread.set_exception(had);
-                }
-                finalize::write_unraisable(Some(&format!("Exception ignored in atexit callback {shown}")), None, thread);
-            }
-        }
-    }
-    drop(list.take_all());
+    lifecycle::run_exit_functions(thread);
     Ok(Owned::none())
 }
 

@@ -105,7 +105,7 @@ fn set_threshold(_module: Value, args: Args<'_>, kwnames: KwNames, thread: &mut 
     for (threshold, arg) in thresholds.iter_mut().zip(args.iter()) {
         *threshold = i64::from(convert::as_c_int(arg, thread)?);
     }
-    *collector::THRESHOLDS.lock() = thresholds;
+    collector::set_thresholds(thresholds);
     Ok(Owned::none())
 }
 

@@ -26,6 +26,7 @@ pub mod json;
 pub mod locale;
 pub mod marshal;
 pub mod math;
+pub mod mmap;
 pub mod native_type;
 pub mod opcode;
 pub mod operator;
@@ -35,6 +36,7 @@ pub mod random;
 pub mod resource;
 pub mod select;
 pub mod signal;
+pub mod socket;
 pub mod sre;
 pub mod stat;
 pub mod string;
@@ -44,6 +46,7 @@ pub mod symtable;
 pub mod sys;
 pub mod sysconfig;
 pub mod system_call;
+pub mod termios;
 pub mod thread;
 pub mod time;
 pub mod tokenize;
@@ -83,6 +86,7 @@ pub static MODULES: &[NativeModule] = &[
     locale::MODULE,
     marshal::MODULE,
     math::MODULE,
+    mmap::MODULE,
     opcode::MODULE,
     operator::MODULE,
     posix::MODULE,
@@ -91,6 +95,7 @@ pub static MODULES: &[NativeModule] = &[
     resource::MODULE,
     select::MODULE,
     signal::MODULE,
+    socket::MODULE,
     sre::MODULE,
     stat::MODULE,
     string::MODULE,
@@ -98,6 +103,7 @@ pub static MODULES: &[NativeModule] = &[
     subprocess::MODULE,
     symtable::MODULE,
     sysconfig::MODULE,
+    termios::MODULE,
     thread::MODULE,
     time::MODULE,
     tokenize::MODULE,

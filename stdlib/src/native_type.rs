@@ -106,6 +106,14 @@ pub fn self_iter(this: Value, _thread: &mut Thread) -> PyResult {
     Ok(this.to_owned())
 }
 
+/// The setter of `__dict__` for types that do not let it be deleted.
+pub fn set_dict(object: Value, value: Option<Value>, thread: &mut Thread) -> PyResult<()> {
+    if value.is_none() {
+        return Err(thread.raise_type_error("cannot delete __dict__"));
+    }
+    pyrt_runtime::protocol::attribute::set_instance_dict(object, value, thread)
+}
+
 /// Refuses keyword arguments, but for subclasses with an `__init__` of their own.
 pub fn refuse_keywords(class: Value, base: &StaticType, kwnames: KwNames, thread: &mut Thread) -> PyResult<()> {
     if kwnames.is_empty() || leaves_keywords_to_init(TypeObject::of(class), base.get()) {

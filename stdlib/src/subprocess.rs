@@ -104,7 +104,13 @@ fn plan(args: Args<'_>, thread: &mut Thread) -> PyResult<Plan> {
                 if !convert::is_int(*item) {
                     return Err(thread.raise_type_error("extra_groups must be integers"));
                 }
-                groups.push(id_number(*item, "gid", thread)?);
+                match id_number(*item, "gid", thread) {
+                    Ok(group) => groups.push(group),
+                    Err(raised) => {
+                        drop(thread.catch(raised, &exc::OVERFLOW_ERROR)?);
+                        return Err(thread.raise_value_error("invalid group id"));
+                    }
+                }
             }
             Some(groups)
         }
@@ -151,19 +157,7 @@ fn fork_exec(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let plan = plan(args, thread)?;
     let argv = process::pointers(&plan.argv);
     let envp = plan.environment.as_ref().map(|strings| process::pointers(strings));
-    let mut own_environment: Vec<*const libc::c_char> = Vec::new();
-    if envp.is_none() {
-        // SAFETY: the process's own environment, a null-terminated vector.
-        unsafe {
-            let mut at = environ;
-            while !at.is_null() && !(*at).is_null() {
-                own_environment.push(*at);
-                at = at.add(1);
-            }
-        }
-        own_environment.push(std::ptr::null());
-    }
-    let envp = envp.unwrap_or(own_environment);
+    let envp = envp.as_deref();
     if let Some(function) = function {
         let pid = fork::fork_quietly(thread, true, || {
             // SAFETY: the child goes on with this thread only; the runtime has been made to fit.
@@ -171,14 +165,14 @@ fn fork_exec(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
         });
         if pid == 0 {
             // SAFETY: this is the child; nothing returns from here.
-            unsafe { run_child(&plan, &argv, &envp, || call::call(function, &[], thread).is_ok()) }
+            unsafe { run_child(&plan, &argv, envp, || call::call(function, &[], thread).is_ok()) }
         }
         return finish(pid, thread);
     }
     // Without Python code in the child nothing of the runtime is used there: signals stay blocked until the parent's
     // handlers are gone, and the world goes on beside it.
     let mut before: libc::sigset_t = blocked_signals();
-    let pid = thread_fork(&plan, &argv, &envp, thread);
+    let pid = thread_fork(&plan, &argv, envp, thread);
     let errno = last_errno();
     // SAFETY: the set from above.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw mut before, std::ptr::null_mut()) };
@@ -197,7 +191,7 @@ fn blocked_signals() -> libc::sigset_t {
     }
 }
 
-fn thread_fork(plan: &Plan, argv: &[*const libc::c_char], envp: &[*const libc::c_char], thread: &mut Thread) -> i32 {
+fn thread_fork(plan: &Plan, argv: &[*const libc::c_char], envp: Option<&[*const libc::c_char]>, thread: &mut Thread) -> i32 {
     let _ = &thread;
     // SAFETY: the child makes system calls only.
     unsafe {
@@ -253,7 +247,7 @@ enum Failure {
 
 /// # Safety
 /// Called in a forked child; ends the process.
-unsafe fn run_child(plan: &Plan, argv: &[*const libc::c_char], envp: &[*const libc::c_char], function: impl FnOnce() -> bool) -> ! {
+unsafe fn run_child(plan: &Plan, argv: &[*const libc::c_char], envp: Option<&[*const libc::c_char]>, function: impl FnOnce() -> bool) -> ! {
     // SAFETY: the caller's claim.
     let failure = unsafe { prepare(plan, function).err().unwrap_or_else(|| exec(plan, argv, envp)) };
     let errno = last_errno();
@@ -453,11 +447,11 @@ unsafe fn close_others(kept: &[i32]) {
 ///
 /// # Safety
 /// As [`run_child`].
-unsafe fn exec(plan: &Plan, argv: &[*const libc::c_char], envp: &[*const libc::c_char]) -> Failure {
+unsafe fn exec(plan: &Plan, argv: &[*const libc::c_char], envp: Option<&[*const libc::c_char]>) -> Failure {
     let mut worst = 0;
     for executable in &plan.executables {
-        // SAFETY: terminated strings and vectors.
-        unsafe { libc::execve(executable.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
+        // SAFETY: terminated strings and vectors; the process's own environment as it is by now.
+        unsafe { libc::execve(executable.as_ptr(), argv.as_ptr(), envp.map_or(environ, |envp| envp.as_ptr())) };
         let errno = last_errno();
         if errno != libc::ENOENT && errno != libc::ENOTDIR && worst == 0 {
             worst = errno;

@@ -114,6 +114,24 @@ pub fn flag(value: Option<Value>, default: bool, thread: &mut Thread) -> PyResul
     }
 }
 
+/// Memory that a call writes to; `what` names the argument.
+pub fn writable_buffer(value: Value, what: &str, thread: &mut Thread) -> PyResult<pyrt_runtime::protocol::buffer::Buffer> {
+    use pyrt_runtime::protocol::buffer::{WRITABLE, get};
+    match get(value, WRITABLE, thread) {
+        Ok(target) if target.is_contiguous() => Ok(target),
+        Ok(_) => Err(thread.raise(&exc::BUFFER_ERROR, "memoryview: underlying buffer is not C-contiguous")),
+        Err(raised) => {
+            let is_plain = thread.exception_matches(&exc::BUFFER_ERROR) || thread.exception_matches(&exc::TYPE_ERROR);
+            if !is_plain {
+                return Err(raised);
+            }
+            drop(thread.take_exception());
+            let name = value.type_object().full_name();
+            Err(thread.raise_type_error(format!("{what} must be read-write bytes-like object, not {name}")))
+        }
+    }
+}
+
 /// An optional C int.
 pub fn c_int_or(value: Option<Value>, default: i32, thread: &mut Thread) -> PyResult<i32> {
     match value {

@@ -4,7 +4,7 @@
 use crate::exceptions::ExceptionObject;
 use crate::exceptions::object::{GroupObject, SyntaxErrorObject};
 use crate::exceptions::exc;
-use crate::object::value::{Owned, Value};
+use crate::object::value::{Owned, PyResult, Value};
 use crate::protocol::{attribute, call, convert};
 use crate::threads::thread_state::Thread;
 use crate::types::frame_object;
@@ -21,6 +21,22 @@ pub fn print(exception: Value, thread: &mut Thread) {
     drop(thread.take_exception());
     let text = render(exception, thread);
     write_to_stderr(&text, thread);
+}
+
+/// Prints an exception to a file, by the library where it can be imported.
+pub fn print_to(exception: Value, file: Value, thread: &mut Thread) -> PyResult<()> {
+    if thread.interpreter.load(&thread.interpreter.importlib).is_some() {
+        let printed = crate::import::import_module("traceback", thread).and_then(|module| {
+            let function = attribute::get_by_text(*module, "print_exception", thread)?;
+            call::call_keywords(*function, &[exception], &[("file", file)], thread)
+        });
+        if printed.is_ok() {
+            return Ok(());
+        }
+        drop(thread.take_exception());
+    }
+    let text = Owned::str(&render(exception, thread));
+    call::call_method(file, crate::names::names().write, &[*text], thread).map(drop)
 }
 
 /// Writes to `sys.stderr`, to descriptor 2 where that fails.

@@ -28,7 +28,7 @@ pub const DEBUG_COLLECTABLE: u32 = 1 << 1;
 pub const DEBUG_UNCOLLECTABLE: u32 = 1 << 2;
 /// Garbage is put into `gc.garbage` instead of being freed.
 pub const DEBUG_SAVEALL: u32 = 1 << 5;
-/// `gc.set_threshold`: kept for the module; collections are paced by bytes.
+/// `gc.set_threshold`: 0 as the first stops automatic collections, another number than the usual one paces them.
 pub static THRESHOLDS: LeafMutex<[i64; 3]> = LeafMutex::new([2000, 10, 10]);
 /// Bytes of followed objects at the end of the last collection.
 static LIVE_BYTES: AtomicUsize = AtomicUsize::new(0);
@@ -74,6 +74,28 @@ pub fn zeal(thread: &mut Thread) {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     if COUNT.fetch_add(1, Ordering::Relaxed).is_multiple_of(4096) && is_enabled() {
         collect(thread);
+    }
+}
+
+/// The first threshold as it is at the start: then bytes alone pace the collector.
+const DEFAULT_THRESHOLD: i64 = 2000;
+/// Bytes that count as one object against another threshold.
+const BYTES_PER_OBJECT: usize = 64;
+
+/// The number of bytes after which the next collection is due, `live` being those that are alive.
+fn collect_after(live: usize) -> usize {
+    match THRESHOLDS.lock()[0] {
+        DEFAULT_THRESHOLD | ..=0 => heap::MIN_COLLECT_BYTES.max(live / 4),
+        objects => (objects as usize).saturating_mul(BYTES_PER_OBJECT),
+    }
+}
+
+/// `gc.set_threshold`.
+pub fn set_thresholds(thresholds: [i64; 3]) {
+    *THRESHOLDS.lock() = thresholds;
+    for slot in heap::all_slots() {
+        // SAFETY: slots are never freed.
+        unsafe { (*slot).collect_at.store(collect_after(LIVE_BYTES.load(Ordering::Relaxed)), Ordering::Relaxed) };
     }
 }
 
@@ -144,16 +166,15 @@ pub fn collect_generation(generation: usize, thread: &mut Thread) -> usize {
     call_callbacks("start", generation, 0, thread);
     let start = std::time::Instant::now();
     if debug_flags() & DEBUG_STATS != 0 {
-        write_to_stderr(&format!("gc: collecting generation {generation}...\n"), thread);
+        let (n, frozen) = (followed_objects(thread).len(), count_frozen(thread));
+        write_to_stderr(&format!("gc: collecting generation {generation}...\ngc: objects in each generation: {n} 0 0\ngc: objects in permanent generation: {frozen}\n"), thread);
     }
     let garbage = find_garbage(thread);
-    let found = garbage.len();
-    if found > 0 {
-        finish(garbage, thread);
-    }
+    let unreachable = garbage.len();
+    let found = if unreachable > 0 { finish(garbage, thread) } else { 0 };
     if debug_flags() & DEBUG_STATS != 0 {
         let seconds = start.elapsed().as_secs_f64();
-        write_to_stderr(&format!("gc: done, {found} unreachable, 0 uncollectable, {seconds:.4}s elapsed\n"), thread);
+        write_to_stderr(&format!("gc: done, {unreachable} unreachable, 0 uncollectable, {seconds:.4}s elapsed\n"), thread);
     }
     {
         let mut statistics = STATISTICS.lock();
@@ -263,14 +284,14 @@ fn find_garbage(thread: &mut Thread) -> Vec<Owned> {
         .into_iter()
         .filter(|address| !alive.contains(address))
         // SAFETY: unreachable but not freed; the reference keeps it until it is cleared.
-        .map(|address| unsafe { Value::from_header(address as *const Header) }.to_owned())
+        .map(|address| Value::from_header(address as *const Header).to_owned())
         .collect();
     thread_state::reset_gc_bytes();
     for slot in heap::all_slots() {
         // SAFETY: slots are never freed; the world is stopped.
         unsafe {
             (*slot).allocated.store(0, Ordering::Relaxed);
-            (*slot).collect_at.store(heap::MIN_COLLECT_BYTES.max(bytes / 4), Ordering::Relaxed);
+            (*slot).collect_at.store(collect_after(bytes), Ordering::Relaxed);
         }
     }
     reclamation::reclaim_all();
@@ -311,8 +332,9 @@ fn for_each_stack_word(mut visit: impl FnMut(Value)) {
     });
 }
 
-/// Clears the garbage: weak references and finalizers first; what they bring back to life stays.
-fn finish(garbage: Vec<Owned>, thread: &mut Thread) {
+/// Clears the garbage: weak references and finalizers first; what they bring back to life stays. Gives the number of
+/// objects that did not.
+fn finish(garbage: Vec<Owned>, thread: &mut Thread) -> usize {
     // Weak references to garbage are cleared before any finalizer runs; callbacks of references that are not garbage
     // themselves are called.
     for object in &garbage {
@@ -339,7 +361,7 @@ fn finish(garbage: Vec<Owned>, thread: &mut Thread) {
         }
     }
     let garbage = if finalized { still_garbage(garbage, thread) } else { garbage };
-    let flags = debug_flags();
+    let (flags, found) = (debug_flags(), garbage.len());
     if flags & DEBUG_COLLECTABLE != 0 {
         for object in &garbage {
             let name = object.type_object().full_name();
@@ -352,7 +374,7 @@ fn finish(garbage: Vec<Owned>, thread: &mut Thread) {
             let list = crate::types::list::ListObject::of(*list);
             garbage.into_iter().for_each(|object| list.push(object));
         }
-        return;
+        return found;
     }
     for object in &garbage {
         // SAFETY: held by the vector, reachable from garbage only.
@@ -364,6 +386,7 @@ fn finish(garbage: Vec<Owned>, thread: &mut Thread) {
     }
     drop(garbage);
     crate::object::lifetime::drain_pending(thread);
+    found
 }
 
 /// After finalizers have run: objects that are reachable again, and what they lead to, are taken out.

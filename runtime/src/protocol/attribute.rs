@@ -369,7 +369,8 @@ pub fn instance_get(object: Value, name: Value, thread: &mut Thread) -> PyResult
                 if let Some(value) = load_inline(inline_slot(object, entry, index), object) {
                     return Ok(Some(value));
                 }
-                // Moved to dict mode in between.
+                // It is being moved to dict mode by another thread, whose lock says when the dict is there.
+                drop(header_of(object).lock_leaf());
                 return dict_get(object, name, thread);
             }
             Ok(None)

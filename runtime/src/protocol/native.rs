@@ -318,6 +318,21 @@ fn split_parameters(text: &'static str) -> Vec<&'static str> {
 /// Calls a native whose `self` and arguments are at hand. `name` is the qualified name for messages.
 #[inline]
 pub fn call_native(func: NativeFn, signature: &LazySignature, name: &dyn Fn() -> String, zelf: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult {
+    let result = dispatch_native(func, signature, name, zelf, args, kwnames, thread);
+    with_signals(result, thread)
+}
+
+/// The result of a native; signals that came during the call are handled first, and may raise instead.
+#[inline(always)]
+pub fn with_signals(result: PyResult, thread: &mut Thread) -> PyResult {
+    if thread.requests() & crate::threads::thread_state::REQUEST_SIGNALS != 0 && result.is_ok() {
+        crate::threads::safepoint::serve_signals(thread)?;
+    }
+    result
+}
+
+#[inline(always)]
+fn dispatch_native(func: NativeFn, signature: &LazySignature, name: &dyn Fn() -> String, zelf: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult {
     match func {
         NativeFn::NoArgs(function) if args.is_empty() && kwnames.is_empty() => function(zelf, thread),
         NativeFn::One(function) if args.len() == 1 && kwnames.is_empty() => function(zelf, args.at(0), thread),

@@ -37,8 +37,7 @@ pub fn delete_item(container: Value, key: Value, thread: &mut Thread) -> PyResul
         Some(function) => function(container, key, None, thread),
         None => {
             let name = ty.full_name();
-            let what = if ty.slots.subscript.raw() == 0 { "doesn't" } else { "doesn't" };
-            Err(thread.raise_type_error(format!("'{name}' object {what} support item deletion")))
+            Err(thread.raise_type_error(format!("'{name}' object doesn't support item deletion")))
         }
     }
 }
@@ -84,7 +83,7 @@ fn get_simple_slice(container: Value, start: Value, stop: Value) -> Option<Owned
 
 /// `container[i]` by number.
 pub fn get_index(container: Value, i: i64, thread: &mut Thread) -> PyResult {
-    get_item(container, Value::plain_int(i), thread)
+    get_item(container, *Owned::int(i), thread)
 }
 
 /// `len(container)`.

@@ -42,10 +42,7 @@ pub fn serve(thread: &mut Thread) -> PyResult<()> {
         lifetime::drain_pending(thread);
     }
     if requests & REQUEST_SIGNALS != 0 {
-        clear(thread, REQUEST_SIGNALS);
-        if let Some(handler) = thread.interpreter.hooks().run_signal_handlers {
-            handler(thread)?;
-        }
+        serve_signals(thread)?;
     }
     if requests & REQUEST_ASYNC_EXCEPTION != 0 {
         clear(thread, REQUEST_ASYNC_EXCEPTION);
@@ -57,6 +54,16 @@ pub fn serve(thread: &mut Thread) -> PyResult<()> {
         }
     }
     Ok(())
+}
+
+/// Calls the functions of the signals that have come.
+#[cold]
+pub fn serve_signals(thread: &mut Thread) -> PyResult<()> {
+    clear(thread, REQUEST_SIGNALS);
+    match thread.interpreter.hooks().run_signal_handlers {
+        Some(handler) => handler(thread),
+        None => Ok(()),
+    }
 }
 
 /// Polls and serves, for natives that run long.

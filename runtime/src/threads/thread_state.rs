@@ -334,7 +334,8 @@ pub fn register(interpreter: &'static Interpreter, is_main: bool, native_limit: 
         garbage: 0,
         iteration_result: None,
     });
-    shared.requests.store(0, Ordering::Relaxed);
+    let is_zealous = interpreter.config.read().zeal;
+    shared.requests.store(if is_zealous { REQUEST_ZEAL } else { 0 }, Ordering::Relaxed);
     // SAFETY: plain system calls.
     unsafe {
         shared.ident.store(libc::pthread_self() as u64, Ordering::Relaxed);
@@ -594,10 +595,19 @@ pub fn merge_own_list() {
     // SAFETY: the slot is this thread's.
     let slot = unsafe { &*heap_slot() };
     let list = std::mem::take(&mut *slot.merge_list.lock());
+    if !list.is_empty() {
+        slot.n_merges.store(slot.n_merges.load(Ordering::Relaxed) + list.len() as u64, Ordering::Relaxed);
+    }
     for value in list {
         // SAFETY: the entry owns one reference.
         unsafe { finish_merge(value) };
     }
+}
+
+/// How many references have been merged by their objects' owners so far.
+pub fn count_merges() -> u64 {
+    // SAFETY: slots are never freed.
+    heap::all_slots().into_iter().map(|slot| unsafe { (*slot).n_merges.load(Ordering::Relaxed) }).sum()
 }
 
 /// # Safety

@@ -104,19 +104,20 @@ fn type_setattr(class: Value, name: Value, value: Option<Value>, thread: &mut Th
         return Err(attribute::no_attribute(class, *name, thread));
     }
     // Versions change before the mutation is visible; and again after it, for a lookup that ran in between. A plain value
-    // that replaces a plain value keeps them: such values are never cached.
+    // that replaces a plain value keeps them, unless one has been cached (TYPE_PLAIN_CACHED).
     let changes_kind = match (&old, value) {
         (Some(old), Some(new)) => is_cached_kind(**old) || is_cached_kind(new),
         _ => true,
     };
-    if changes_kind {
+    if changes_kind || ty.has_flag(TYPE_PLAIN_CACHED) {
         bump_versions(ty);
     }
     let removed = match value {
         Some(value) => dict.set_str(*name, value.to_owned()),
         None => dict.remove_str(*name),
     };
-    if changes_kind {
+    // Asked again: who caches a plain value sets the flag before looking the value up.
+    if changes_kind || ty.has_flag(TYPE_PLAIN_CACHED) {
         bump_versions(ty);
     }
     let text = StrObject::of(*name);
@@ -454,6 +455,10 @@ fn set_annotations(this: Value, value: Option<Value>, thread: &mut Thread) -> Py
 }
 
 fn get_type_params(this: Value, _thread: &mut Thread) -> PyResult {
+    if this.is(TYPE.get().value()) {
+        // The descriptor itself lies there.
+        return Ok(tuple::empty());
+    }
     let found = TypeObject::of(this).dict().and_then(|dict| dict.get_str(crate::names::names().__type_params__));
     Ok(found.unwrap_or_else(tuple::empty))
 }
@@ -499,7 +504,9 @@ fn get_flags(this: Value, _thread: &mut Thread) -> PyResult {
         (TYPE_TYPE_SUBCLASS, 1 << 31),
     ];
     let flags: i64 = pairs.iter().filter(|(own, _)| ty.has_flag(*own)).map(|(_, theirs)| *theirs).sum::<i64>() | 1 << 12;
-    Ok(Owned::int(flags))
+    // Types of native modules are made at run time in CPython.
+    let of_module = ty.spec.is_some() && !ty.is_builtin();
+    Ok(Owned::int(flags | if of_module { 1 << 9 } else { 0 }))
 }
 
 fn get_dictoffset(this: Value, _thread: &mut Thread) -> PyResult {

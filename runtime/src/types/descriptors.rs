@@ -74,7 +74,7 @@ fn new_base(header: Header, owner: &TypeObject, name: Owned) -> DescriptorBase {
 }
 
 /// Puts descriptors for the methods of a native type into its dict.
-pub(crate) fn add_methods(ty: &TypeObject, methods: &'static [MethodDef], dict: &DictObject) {
+pub fn add_methods(ty: &TypeObject, methods: &'static [MethodDef], dict: &DictObject) {
     for def in methods {
         let name = string::intern_str(def.name);
         let value = match def.kind {

@@ -361,7 +361,29 @@ pub fn throw_current(this: Value, thread: &mut Thread) -> PyResult<Sent> {
         let kind = object.kind_name();
         return Err(thread.raise_value_error(format!("{kind} already executing")));
     }
+    throw_into(this, thread)
+}
+
+/// Resumes a generator that has been started by this thread with the thread's exception.
+fn throw_into(this: Value, thread: &mut Thread) -> PyResult<Sent> {
+    chain_own_context(GeneratorObject::of_any(this), thread);
     resume::throw_started(this, thread)
+}
+
+/// The context of a thrown exception is what the generator itself is handling, not what its caller does.
+fn chain_own_context(object: &GeneratorObject, thread: &mut Thread) {
+    let info = object.exc_info_ptr();
+    // SAFETY: the generator has been started by this thread, so its entry is this thread's; it is linked for the call only.
+    unsafe {
+        if (*info).value.is_none() {
+            return;
+        }
+        let Some(exception) = thread.take_exception() else { return };
+        let outer = std::mem::replace(&mut thread.exc_info, info);
+        crate::exceptions::chain_context(&exception, thread);
+        thread.exc_info = outer;
+        thread.set_exception(exception);
+    }
 }
 
 /// The exception goes to the sub-iterator first.
@@ -381,7 +403,7 @@ fn throw_delegated(this: Value, receiver: Value, thread: &mut Thread) -> PyResul
         if !object.try_start() {
             return Err(crate::object::value::Raised::stored());
         }
-        return resume::throw_started(this, thread);
+        return throw_into(this, thread);
     }
     if !object.try_start() {
         let kind = object.kind_name();
@@ -402,7 +424,7 @@ fn throw_delegated(this: Value, receiver: Value, thread: &mut Thread) -> PyResul
                 if !object.try_start() {
                     return Err(crate::object::value::Raised::stored());
                 }
-                return resume::throw_started(this, thread);
+                return throw_into(this, thread);
             }
             Err(raised) => Err(raised),
         }
@@ -418,9 +440,9 @@ fn throw_delegated(this: Value, receiver: Value, thread: &mut Thread) -> PyResul
             let slot = &crate::exceptions::object::ValueException::of(*stop).value;
             drop(slot.replace_locked(Some(value)));
             thread.set_exception(stop);
-            resume::throw_started(this, thread)
+            throw_into(this, thread)
         }
-        Err(_) => resume::throw_started(this, thread),
+        Err(_) => throw_into(this, thread),
     }
 }
 

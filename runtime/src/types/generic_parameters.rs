@@ -139,7 +139,10 @@ fn substitute_given(args: Value, parameters: &[Value], given: &[Value], thread: 
         let replaced = match attribute::get_optional(*arg, names.__typing_subst__, thread)? {
             Some(function) => match position(parameters, *arg) {
                 Some(i) => call::call(*function, &[given[i]], thread)?,
-                None => arg.clone(),
+                None => {
+                    let shown = convert::repr_text(*arg, thread)?;
+                    return Err(thread.raise_type_error(format!("argument {shown} with __typing_subst__ was not found in __parameters__")));
+                }
             },
             None => substitute_inside(*arg, parameters, given, thread)?,
         };

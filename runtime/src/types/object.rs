@@ -40,6 +40,10 @@ pub fn object_new(class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut T
     if ty.has_flag(TYPE_ABSTRACT) {
         return Err(abstract_error(ty, thread));
     }
+    if ty.has_flag(TYPE_DISALLOW_INSTANTIATION) {
+        let name = ty.full_name();
+        return Err(thread.raise_type_error(format!("cannot create '{name}' instances")));
+    }
     Ok(new_instance(ty))
 }
 

@@ -186,6 +186,8 @@ pub const TYPE_METHOD_DESCRIPTOR: u32 = 1 << 10;
 pub const TYPE_ABSTRACT: u32 = 1 << 11;
 /// Some class of the MRO defines `__del__`.
 pub const TYPE_HAS_DEL: u32 = 1 << 12;
+/// A cell holds a plain value of an attribute of the class or of one derived from it: replacing one changes versions.
+pub const TYPE_PLAIN_CACHED: u32 = 1 << 13;
 /// Subclass tests for the commonest built-in bases.
 pub const TYPE_INT_SUBCLASS: u32 = 1 << 16;
 pub const TYPE_STR_SUBCLASS: u32 = 1 << 17;
@@ -548,6 +550,11 @@ impl TypeObject {
     #[inline]
     pub fn dict<'a>(&self) -> Option<&'a DictObject> {
         self.dict.peek().map(DictObject::of)
+    }
+
+    /// Whether this is one of the built-in types, with a fixed shape number.
+    pub fn is_builtin(&self) -> bool {
+        self.spec.is_some() && self.root_shape() < shape::FIRST_DYNAMIC
     }
 
     /// `__name__` as text.

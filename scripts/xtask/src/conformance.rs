@@ -118,7 +118,7 @@ fn oracle_library(command: &str) -> Result<PathBuf, String> {
 fn lay_out_library(library: &Path) -> Result<(), String> {
     let target = Path::new(ROOT).join("lib/python3.14");
     let _ = std::fs::remove_dir_all(&target);
-    link_tree(library, Path::new("stdlib/Lib"), &target).map_err(|error| format!("{}: {error}", target.display()))?;
+    link_tree(library, &[Path::new("stdlib/Lib"), Path::new("tests/conformance/lib")], &target).map_err(|error| format!("{}: {error}", target.display()))?;
     let link = Path::new(ROOT).join("lib/python3.14t");
     if link.symlink_metadata().is_err() {
         std::os::unix::fs::symlink("python3.14", &link).map_err(|error| error.to_string())?;
@@ -126,10 +126,10 @@ fn lay_out_library(library: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn link_tree(library: &Path, ours: &Path, target: &Path) -> std::io::Result<()> {
+fn link_tree(library: &Path, ours: &[&Path], target: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(target)?;
     let mut names = BTreeSet::new();
-    for folder in [library, ours] {
+    for folder in [&[library], ours].concat() {
         if folder.is_dir() {
             for entry in std::fs::read_dir(folder)? {
                 names.insert(entry?.file_name());
@@ -137,11 +137,13 @@ fn link_tree(library: &Path, ours: &Path, target: &Path) -> std::io::Result<()> 
         }
     }
     for name in names.iter().filter(|name| *name != "__pycache__" && *name != "lib-dynload") {
-        let (theirs, own, to) = (library.join(name), ours.join(name), target.join(name));
-        if own.is_dir() && theirs.is_dir() {
+        let (theirs, to) = (library.join(name), target.join(name));
+        let own: Vec<PathBuf> = ours.iter().map(|folder| folder.join(name)).filter(|path| path.exists()).collect();
+        if theirs.is_dir() && own.iter().any(|path| path.is_dir()) {
+            let own: Vec<&Path> = own.iter().map(PathBuf::as_path).collect();
             link_tree(&theirs, &own, &to)?;
         } else {
-            let source = if own.exists() { own } else { theirs };
+            let source = own.into_iter().next().unwrap_or(theirs);
             std::os::unix::fs::symlink(std::path::absolute(source)?, to)?;
         }
     }

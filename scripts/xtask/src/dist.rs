@@ -47,9 +47,12 @@ pub fn lay_out() -> Result<(), String> {
     for (name, arguments, folder) in BINARIES {
         let built = build(name, arguments, folder, "release")?;
         let to = root.join("bin").join(name);
-        // A running binary cannot be written, but it can be replaced.
-        let _ = std::fs::remove_file(&to);
-        std::fs::copy(&built, &to).map_err(describe)?;
+        let is_current = std::fs::read(&to).ok() == std::fs::read(&built).ok();
+        if !is_current {
+            // A running binary cannot be written, but it can be replaced.
+            let _ = std::fs::remove_file(&to);
+            std::fs::copy(&built, &to).map_err(describe)?;
+        }
     }
     let library = root.join("lib/python3.14");
     let mut wanted = BTreeMap::new();

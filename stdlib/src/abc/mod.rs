@@ -292,11 +292,11 @@ fn abc_subclasscheck(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyR
 fn abc_instancecheck(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let (class, instance) = (args.at(0), args.at(1));
     let data = implementation(class, thread)?;
-    let subclass = attribute::get(instance, names().__class__, thread)?;
+    let subtype = instance.type_object().value().to_owned();
+    let subclass = attribute::get_optional(instance, names().__class__, thread)?.unwrap_or_else(|| subtype.clone());
     if is_type(*subclass) && data.positive.contains(TypeObject::of(*subclass).serial()) {
         return Ok(Owned::true_());
     }
-    let subtype = instance.type_object().value();
     if subtype.is(*subclass) {
         if let Some(answer) = cached(&data, *subclass) {
             return Ok(Owned::bool(answer));
@@ -307,7 +307,7 @@ fn abc_instancecheck(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyR
     if compare::truth(*answer, thread)? {
         return Ok(answer);
     }
-    call::call_method(class, names().__subclasscheck__, &[subtype], thread)
+    call::call_method(class, names().__subclasscheck__, &[*subtype], thread)
 }
 
 fn set_of(references: Vec<Owned>, thread: &mut Thread) -> PyResult {

@@ -18,6 +18,7 @@ use pyrt_runtime::object::lifetime::allocate_object;
 use pyrt_runtime::object::value::{Owned, PyResult, Value};
 use pyrt_runtime::protocol::buffer::Buffer;
 use pyrt_runtime::protocol::native::NativeFn;
+use pyrt_runtime::protocol::{attribute, call};
 use pyrt_runtime::sync::{AtomicUsize, Ordering};
 use pyrt_runtime::threads::thread_state::Thread;
 use pyrt_runtime::types::module;
@@ -34,12 +35,15 @@ numbers.  Arrays are sequence types and behave very much like lists,
 except that the type of objects stored in them is constrained.
 ";
 
-fn initialize(this: Value, _thread: &mut Thread) -> PyResult<()> {
+fn initialize(this: Value, thread: &mut Thread) -> PyResult<()> {
     module::add(this, "__doc__", Owned::str(DOC));
     module::add_type(this, &ARRAY);
     module::add(this, "ArrayType", ARRAY.get().value().to_owned());
     module::add(this, "typecodes", Owned::str(&items::ALL.iter().map(|typecode| typecode.letter).collect::<String>()));
     module::add_functions(this, FUNCTIONS);
+    let abstract_classes = pyrt_runtime::import::import_module("collections.abc", thread)?;
+    let sequence = attribute::get_by_text(*abstract_classes, "MutableSequence", thread)?;
+    call::call_method(*sequence, pyrt_runtime::names::names().register, &[ARRAY.get().value()], thread)?;
     Ok(())
 }
 

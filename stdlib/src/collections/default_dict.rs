@@ -4,7 +4,7 @@ use pyrt_runtime::object::header::Header;
 use pyrt_runtime::object::value::{Owned, PyResult, Slot, Value};
 use pyrt_runtime::protocol::args::{Args, KwNames};
 use pyrt_runtime::protocol::native::NativeFn;
-use pyrt_runtime::protocol::{call, convert, iterate, subscript};
+use pyrt_runtime::protocol::{call, convert, iterate};
 use pyrt_runtime::threads::thread_state::Thread;
 use pyrt_runtime::types::builtin_types::{DICT, StaticType};
 use pyrt_runtime::types::dict::{self, DictObject, merge};
@@ -54,8 +54,8 @@ fn init(this: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> P
 fn missing(this: Value, key: Value, thread: &mut Thread) -> PyResult {
     let Some(factory) = factory(this) else { return Err(dict::raise_key_error(key, thread)) };
     let value = call::call(*factory, &[], thread)?;
-    subscript::set_item(this, key, *value, thread)?;
-    Ok(value)
+    // Where the factory has stored a value already, that one counts.
+    DictObject::of(this).set_default(key, *value, thread).map(|(value, _)| value)
 }
 
 fn repr(this: Value, thread: &mut Thread) -> PyResult {

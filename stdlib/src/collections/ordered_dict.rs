@@ -2,16 +2,17 @@
 
 use pyrt_runtime::exceptions::exc;
 use pyrt_runtime::object::header::Header;
-use pyrt_runtime::object::value::{Owned, PyResult, Slot, Value};
+use pyrt_runtime::object::value::{Owned, PyResult, Raised, Slot, Value};
 use pyrt_runtime::protocol::args::{Args, KwNames};
 use pyrt_runtime::protocol::compare::{self, CompareOp};
 use pyrt_runtime::protocol::native::NativeFn;
 use pyrt_runtime::protocol::{attribute, call, convert, iterate, subscript};
+use pyrt_runtime::sync::{AtomicUsize, Ordering};
 use pyrt_runtime::threads::thread_state::Thread;
 use pyrt_runtime::types::builtin_types::{DICT, StaticType};
-use pyrt_runtime::types::dict::{self, DictObject, raise_key_error};
+use pyrt_runtime::types::dict::{self, DictObject, Entry, raise_key_error};
 use pyrt_runtime::types::str::Builder;
-use pyrt_runtime::types::tuple;
+use pyrt_runtime::types::{string, tuple};
 use pyrt_runtime::types::type_object::*;
 
 use super::ordered_dict_views as views;
@@ -22,6 +23,9 @@ struct OrderedDict {
     dict: DictObject,
     /// `__dict__`.
     attributes: Slot,
+    /// The number of keys when a method of this type last changed them: fewer are there after `dict`'s own methods have
+    /// taken some away behind its back.
+    count: AtomicUsize,
 }
 
 fn of<'a>(value: Value) -> &'a OrderedDict {
@@ -44,9 +48,46 @@ fn is_exact(value: Value) -> bool {
 
 fn ass_subscript(this: Value, key: Value, value: Option<Value>, thread: &mut Thread) -> PyResult<()> {
     match DICT.get().slots.ass_subscript.get() {
-        Some(function) => function(this, key, value, thread),
-        None => Err(raise_key_error(key, thread)),
+        Some(function) => function(this, key, value, thread)?,
+        None => return Err(raise_key_error(key, thread)),
     }
+    note_count(this);
+    Ok(())
+}
+
+/// Notes the number of keys after a change.
+fn note_count(this: Value) {
+    of(this).count.store(DictObject::of(this).len(), Ordering::Relaxed);
+}
+
+/// How many keys an iteration must give.
+pub fn expected_count(this: Value) -> usize {
+    let len = DictObject::of(this).len();
+    // With other threads about, the note may be out of date.
+    if pyrt_runtime::threads::thread_state::has_other_threads() { len } else { len.max(of(this).count.load(Ordering::Relaxed)) }
+}
+
+fn mutated(thread: &mut Thread) -> Raised {
+    thread.raise(&exc::RUNTIME_ERROR, "OrderedDict mutated during iteration")
+}
+
+/// The entries, each found by its key once more: KeyError if a key is gone or has another hash now.
+fn checked_entries(this: Value, thread: &mut Thread) -> PyResult<Vec<Entry>> {
+    let object = DictObject::of(this);
+    let (changes, entries) = (object.changes(), object.entries());
+    for entry in &entries {
+        let is_there = string::is_exact(*entry.key) || object.contains(*entry.key, thread)?;
+        if object.changes() != changes {
+            return Err(mutated(thread));
+        }
+        if !is_there {
+            return Err(raise_key_error(*entry.key, thread));
+        }
+    }
+    if entries.len() < expected_count(this) {
+        return Err(raise_key_error(Value::none(), thread));
+    }
+    Ok(entries)
 }
 
 fn add_pairs(this: Value, pairs: Value, thread: &mut Thread) -> PyResult<()> {
@@ -118,7 +159,7 @@ fn repr(this: Value, thread: &mut Thread) -> PyResult {
         return Ok(Owned::str("..."));
     }
     thread.repr_active.push(id);
-    let result = convert::repr(*DictObject::of(this).copy(), thread);
+    let result = repr_entries(this, thread);
     thread.repr_active.retain(|active| *active != id);
     let mut out = Builder::new();
     out.push_str(&name);
@@ -126,6 +167,14 @@ fn repr(this: Value, thread: &mut Thread) -> PyResult {
     out.push_object(*result?);
     out.push_str(")");
     Ok(out.finish())
+}
+
+fn repr_entries(this: Value, thread: &mut Thread) -> PyResult {
+    let shown = dict::new();
+    for entry in checked_entries(this, thread)? {
+        DictObject::of(*shown).set_hashed(*entry.key, entry.hash, entry.value, thread)?;
+    }
+    convert::repr(*shown, thread)
 }
 
 fn richcompare(left: Value, right: Value, op: CompareOp, thread: &mut Thread) -> PyResult {
@@ -148,7 +197,7 @@ fn have_same_order(left: Value, right: Value, thread: &mut Thread) -> PyResult<b
             (Some(x), Some(y)) => {
                 let equal = compare::equals(*x, *y, thread)?;
                 if a.changes() != changes_a || b.changes() != changes_b {
-                    return Err(thread.raise(&exc::RUNTIME_ERROR, "OrderedDict mutated during iteration"));
+                    return Err(mutated(thread));
                 }
                 if !equal {
                     return Ok(false);
@@ -184,7 +233,9 @@ fn fromkeys(class: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
 fn setdefault(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let (key, default) = (args.at(0), args.get(1).unwrap_or_else(Value::none));
     if is_exact(this) {
-        return DictObject::of(this).set_default(key, default, thread).map(|(value, _)| value);
+        let (value, _) = DictObject::of(this).set_default(key, default, thread)?;
+        note_count(this);
+        return Ok(value);
     }
     if subscript::contains(this, key, thread)? {
         return subscript::get_item(this, key, thread);
@@ -196,6 +247,7 @@ fn setdefault(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
 fn pop(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let key = args.at(0);
     if let Some(value) = DictObject::of(this).remove(key, thread)? {
+        note_count(this);
         return Ok(value);
     }
     match args.get(1) {
@@ -211,7 +263,10 @@ fn is_last(argument: Option<Value>, thread: &mut Thread) -> PyResult<bool> {
 fn popitem(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let last = is_last(args.get(0), thread)?;
     match DictObject::of(this).pop_entry(last, thread) {
-        Some(entry) => Ok(tuple::pack([entry.key, entry.value])),
+        Some(entry) => {
+            note_count(this);
+            Ok(tuple::pack([entry.key, entry.value]))
+        }
         None => Err(thread.raise(&exc::KEY_ERROR, "dictionary is empty")),
     }
 }
@@ -236,18 +291,36 @@ fn items(this: Value, _thread: &mut Thread) -> PyResult {
 
 fn clear(this: Value, thread: &mut Thread) -> PyResult {
     DictObject::of(this).clear(thread);
+    note_count(this);
     Ok(Owned::none())
 }
 
 fn copy(this: Value, thread: &mut Thread) -> PyResult {
     let made = call::call(this.type_object().value(), &[], thread)?;
-    if is_exact(this) {
-        DictObject::of(*made).update_from(DictObject::of(this), thread)?;
-        return Ok(made);
+    let source = DictObject::of(this);
+    let changes = source.changes();
+    let exact = is_exact(this);
+    let entries = source.entries();
+    let is_short = entries.len() < expected_count(this);
+    for entry in entries {
+        if !exact {
+            let value = subscript::get_item(this, *entry.key, thread)?;
+            subscript::set_item(*made, *entry.key, *value, thread)?;
+        } else {
+            // Looked up by its key, as CPython does: one whose hash has changed is not found.
+            let value = if string::is_exact(*entry.key) { Some(entry.value) } else { source.get(*entry.key, thread)? };
+            let Some(value) = value else { return Err(raise_key_error(*entry.key, thread)) };
+            DictObject::of(*made).set_hashed(*entry.key, entry.hash, value, thread)?;
+        }
+        if source.changes() != changes {
+            return Err(mutated(thread));
+        }
     }
-    for entry in DictObject::of(this).entries() {
-        let value = subscript::get_item(this, *entry.key, thread)?;
-        subscript::set_item(*made, *entry.key, *value, thread)?;
+    if is_short {
+        return Err(raise_key_error(Value::none(), thread));
+    }
+    if exact {
+        note_count(*made);
     }
     Ok(made)
 }
@@ -329,7 +402,7 @@ static SPEC: TypeSpec = TypeSpec {
         method("__reversed__", NativeFn::NoArgs(reversed), "($self, /)", "The keys from the last to the first."),
         method("move_to_end", NativeFn::Bound(move_to_end), "($self, /, key, last=True)", "Moves an element to the end (or the beginning if last is false).\n\nRaises KeyError if it does not exist."),
     ],
-    getsets: &[GetSetDef { name: "__dict__", get: attribute::get_dict_attribute, set: Some(attribute::set_instance_dict), doc: "" }],
+    getsets: &[GetSetDef { name: "__dict__", get: attribute::get_dict_attribute, set: Some(crate::native_type::set_dict), doc: "" }],
     dealloc: Some(dealloc),
     traverse: Some(traverse),
     clear: Some(gc_clear),

@@ -9,9 +9,11 @@ use pyrt_runtime::protocol::native::NativeFn;
 use pyrt_runtime::sync::{AtomicUsize, Ordering};
 use pyrt_runtime::threads::thread_state::Thread;
 use pyrt_runtime::types::builtin_types::{DICT_ITEMS, DICT_KEYS, DICT_VALUES, StaticType};
-use pyrt_runtime::types::dict::{DictObject, views};
+use pyrt_runtime::types::dict::{DictObject, raise_key_error, views};
 use pyrt_runtime::types::type_object::*;
-use pyrt_runtime::types::{list, tuple};
+use pyrt_runtime::types::{list, string, tuple};
+
+use super::ordered_dict::expected_count;
 
 /// What an iterator gives.
 pub const KEYS: u8 = 1;
@@ -45,7 +47,7 @@ pub fn new_iterator(dict: Value, kind: u8) -> Owned {
         dict: Slot::new(dict.to_owned()),
         position: AtomicUsize::new(start),
         given: AtomicUsize::new(0),
-        size: object.len(),
+        size: expected_count(dict),
         changes: object.changes(),
         kind,
     })
@@ -81,8 +83,9 @@ fn next(this: Value, thread: &mut Thread) -> PyResult<Option<Owned>> {
         let mut position = start;
         let found = if iterator.kind & BACKWARDS != 0 { object.previous_entry(&mut position) } else { object.next_entry(&mut position) };
         let Some(entry) = found else {
+            // Keys have been taken away by `dict`'s own methods.
             finish();
-            return Ok(None);
+            return Err(raise_key_error(Value::none(), thread));
         };
         // Relaxed: the position guards nothing but itself.
         if iterator.position.compare_exchange(start, position, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
@@ -90,6 +93,14 @@ fn next(this: Value, thread: &mut Thread) -> PyResult<Option<Owned>> {
             break entry;
         }
     };
+    let mut entry = entry;
+    if iterator.kind & VALUES != 0 && !string::is_exact(*entry.key) {
+        // Looked up once more, as CPython does: a key whose hash has changed is not found.
+        match object.get(*entry.key, thread)? {
+            Some(value) => entry.value = value,
+            None => return Err(raise_key_error(*entry.key, thread)),
+        }
+    }
     Ok(Some(match iterator.kind & (KEYS | VALUES) {
         KEYS => entry.key,
         VALUES => entry.value,

@@ -7,7 +7,7 @@ use pyrt_runtime::object::header::Header;
 use pyrt_runtime::object::lifetime::allocate_object;
 use pyrt_runtime::object::value::{Owned, PyResult, Slot, Value};
 use pyrt_runtime::protocol::args::{Args, KwNames};
-use pyrt_runtime::protocol::convert;
+use pyrt_runtime::protocol::{compare, convert};
 use pyrt_runtime::protocol::native::{LazySignature, NativeFn};
 use pyrt_runtime::sync::{AtomicBool, AtomicU64, Ordering};
 use pyrt_runtime::threads::thread_state::Thread;
@@ -64,6 +64,8 @@ fn variable_new(_class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Th
     if !string::is_str(name) {
         return Err(thread.raise_type_error("context variable name must be a str"));
     }
+    // CPython mixes the name's hash into the variable's: a name without one is refused.
+    compare::hash(name, thread)?;
     let default = bound.args().get(1).map(|default| default.to_owned());
     Ok(allocate_object(CONTEXT_VAR.get(), |header| ContextVar { header, name: Slot::new(name.to_owned()), default, hash: next_hash() }))
 }

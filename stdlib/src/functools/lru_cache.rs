@@ -347,7 +347,7 @@ static SPEC: TypeSpec = TypeSpec {
         method("__copy__", NativeFn::NoArgs(copy), "-($self, /)", ""),
         method("__deepcopy__", NativeFn::One(deepcopy), "-($self, memo, /)", ""),
     ],
-    getsets: &[GetSetDef { name: "__dict__", get: attribute::get_dict_attribute, set: Some(attribute::set_instance_dict), doc: "" }],
+    getsets: &[GetSetDef { name: "__dict__", get: attribute::get_dict_attribute, set: Some(crate::native_type::set_dict), doc: "" }],
     clear: Some(clear),
     ..followed::<LruCache>()
 };

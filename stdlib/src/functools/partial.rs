@@ -265,7 +265,7 @@ static SPEC: TypeSpec = TypeSpec {
         member("args", std::mem::offset_of!(Partial, args), "tuple of arguments to future partial calls"),
         member("keywords", std::mem::offset_of!(Partial, keywords), "dictionary of keyword arguments to future partial calls"),
     ],
-    getsets: &[GetSetDef { name: "__dict__", get: attribute::get_dict_attribute, set: Some(attribute::set_instance_dict), doc: "" }],
+    getsets: &[GetSetDef { name: "__dict__", get: attribute::get_dict_attribute, set: Some(crate::native_type::set_dict), doc: "" }],
     clear: Some(clear),
     ..followed::<Partial>()
 };

@@ -130,7 +130,7 @@ pub fn close(this: Value, thread: &mut Thread) -> PyResult {
     marked.map(|()| Owned::none())
 }
 
-/// Closes a stream that is dropped open; what that raises is swallowed as in CPython's release mode.
+/// Closes a stream that is dropped open; what that raises is reported.
 pub fn finalize(this: Value, thread: &mut Thread) -> PyResult<()> {
     let saved = thread.take_exception();
     let is_closed = attribute_truth(this, "closed", thread);
@@ -146,7 +146,8 @@ pub fn finalize(this: Value, thread: &mut Thread) -> PyResult<()> {
         Err(raised) => Err(raised),
     };
     if result.is_err() {
-        drop(thread.take_exception());
+        let text = pyrt_runtime::protocol::special::safe_repr(this, thread);
+        pyrt_runtime::protocol::finalize::write_unraisable(Some(&format!("Exception ignored while finalizing file {text}")), None, thread);
     }
     if let Some(saved) = saved {
         thread.set_exception(saved);

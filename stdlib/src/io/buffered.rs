@@ -3,16 +3,18 @@
 use pyrt_runtime::exceptions::exc;
 use pyrt_runtime::object::lifetime;
 use pyrt_runtime::protocol::args::{Args, KwNames};
-use pyrt_runtime::protocol::buffer::{self, WRITABLE};
+use pyrt_runtime::protocol::buffer;
 use pyrt_runtime::protocol::native::{LazySignature, NativeFn};
 use pyrt_runtime::protocol::{attribute, convert};
-use pyrt_runtime::sync::LeafMutex;
+use pyrt_runtime::sync::{AtomicU8, AtomicU64, LeafMutex, Ordering};
+use pyrt_runtime::threads::safepoint;
 use pyrt_runtime::types::builtin_types::{BYTEARRAY, StaticType};
 use pyrt_runtime::types::bytes::{self, BytesObject};
 use pyrt_runtime::types::type_object::*;
 use pyrt_runtime::{Owned, PyResult, Slot, Thread, Value};
 
 use super::base::{self, BUFFERED_IO_BASE, IoBase};
+use crate::thread::lock::RawLock;
 use super::{DEFAULT_BUFFER_SIZE, attribute_truth, file_io, getter, method, row, size_or_all, unsupported};
 
 /// Bytes on their way.
@@ -31,6 +33,34 @@ struct Buffered {
     base: IoBase,
     raw: Slot,
     state: LeafMutex<State>,
+    /// Held for a whole call, raw calls included, so that calls of threads come one after the other.
+    lock: RawLock,
+    /// The ident of the thread that holds the lock, 0 for none.
+    owner: AtomicU64,
+    /// `UNINITIALIZED`, `READY` or `DETACHED`.
+    phase: AtomicU8,
+}
+
+const UNINITIALIZED: u8 = 0;
+const READY: u8 = 1;
+const DETACHED: u8 = 2;
+
+/// Runs a call with the stream's lock held.
+fn entered<T>(this: Value, thread: &mut Thread, body: impl FnOnce(&mut Thread) -> PyResult<T>) -> PyResult<T> {
+    let stream = of(this);
+    let own = thread.shared.ident.load(Ordering::Relaxed);
+    if !stream.lock.try_acquire() {
+        if stream.owner.load(Ordering::Relaxed) == own {
+            let text = pyrt_runtime::protocol::special::safe_repr(this, thread);
+            return Err(thread.raise(&exc::RUNTIME_ERROR, format!("reentrant call inside {text}")));
+        }
+        stream.lock.acquire_until(None, thread)?;
+    }
+    stream.owner.store(own, Ordering::Relaxed);
+    let result = body(thread);
+    stream.owner.store(0, Ordering::Relaxed);
+    stream.lock.release();
+    result
 }
 
 pub static BUFFERED_READER: StaticType = StaticType::new(&READER_SPEC);
@@ -56,10 +86,13 @@ pub fn is_closed(this: Value) -> Option<bool> {
 }
 
 fn raw_of(this: Value, thread: &mut Thread) -> PyResult {
-    match of(this).raw.load(&of(this).base.header) {
-        Some(raw) => Ok(raw),
-        None => Err(thread.raise_value_error("raw stream has been detached")),
+    if of(this).phase.load(Ordering::Acquire) == READY {
+        if let Some(raw) = of(this).raw.load(&of(this).base.header) {
+            return Ok(raw);
+        }
     }
+    let is_detached = of(this).phase.load(Ordering::Acquire) == DETACHED;
+    Err(thread.raise_value_error(if is_detached { "raw stream has been detached" } else { "I/O operation on uninitialized object" }))
 }
 
 fn open_raw(this: Value, what: &str, thread: &mut Thread) -> PyResult {
@@ -76,12 +109,16 @@ fn new(class: Value, _args: Args<'_>, _kwnames: KwNames, _thread: &mut Thread) -
         base: IoBase::new(header),
         raw: Slot::empty(),
         state: LeafMutex::new(State { size: DEFAULT_BUFFER_SIZE, ..State::default() }),
+        lock: RawLock::new(),
+        owner: AtomicU64::new(0),
+        phase: AtomicU8::new(UNINITIALIZED),
     }))
 }
 
 fn init_as(name: &str, questions: &[(&str, &str)], this: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult<()> {
     static SIGNATURE: LazySignature = LazySignature::new("(raw, buffer_size=131072)");
     let bound = SIGNATURE.bind(name, args, kwnames, thread)?;
+    of(this).phase.store(UNINITIALIZED, Ordering::Release);
     let raw = bound.args().at(0);
     let size = match bound.args().get(1) {
         Some(size) => convert::index_as_i64(size, thread, Some(&exc::OVERFLOW_ERROR))?,
@@ -98,6 +135,7 @@ fn init_as(name: &str, questions: &[(&str, &str)], this: Value, args: Args<'_>, 
     }
     *of(this).state.lock() = State { size: size as usize, ..State::default() };
     drop(of(this).raw.replace(&of(this).base.header, Some(raw.to_owned())));
+    of(this).phase.store(READY, Ordering::Release);
     Ok(())
 }
 
@@ -136,7 +174,19 @@ fn raw_read(raw: Value, n: usize, thread: &mut Thread) -> PyResult<Option<Vec<u8
     if got.is_none() {
         return Ok(None);
     }
-    let got = convert::index_as_i64(*got, thread, Some(&exc::VALUE_ERROR))?;
+    let got = match convert::index_as_i64(*got, thread, Some(&exc::VALUE_ERROR)) {
+        Ok(got) => got,
+        Err(raised) => {
+            let Some(cause) = thread.take_exception() else { return Err(raised) };
+            let _ = thread.raise(&exc::OS_ERROR, "raw readinto() failed");
+            if let Some(failure) = thread.exception() {
+                let object = pyrt_runtime::exceptions::ExceptionObject::of(failure);
+                object.set_cause(Some(cause.clone()));
+                object.set_context(Some(cause));
+            }
+            return Err(raised);
+        }
+    };
     if got < 0 || got as usize > n {
         return Err(thread.raise(&exc::OS_ERROR, format!("raw readinto() returned invalid length {got} (should have been between 0 and {n})")));
     }
@@ -155,7 +205,15 @@ fn raw_write_all(raw: Value, data: Vec<u8>, thread: &mut Thread) -> Result<(), (
             None => write_by_method(raw, rest, thread),
         };
         match result {
-            Ok(Some(n)) => done += n,
+            Ok(Some(n)) => {
+                done += n;
+                // A write that a signal cut short succeeds in part.
+                if done < data.len() {
+                    if let Err(raised) = safepoint::poll(thread) {
+                        return Err((done, WriteStop::Raised(raised)));
+                    }
+                }
+            }
             Ok(None) => return Err((done, WriteStop::WouldBlock)),
             Err(raised) => return Err((done, WriteStop::Raised(raised))),
         }
@@ -264,6 +322,10 @@ fn read(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
         return Err(thread.raise_value_error("read length must be non-negative or -1"));
     }
     let limit = size_or_all(args.get(0), thread)?;
+    entered(this, thread, |thread| read_up_to(this, limit, thread))
+}
+
+fn read_up_to(this: Value, limit: Option<usize>, thread: &mut Thread) -> PyResult {
     let raw = open_raw(this, "read of closed file", thread)?;
     flush_writes(this, *raw, thread)?;
     let Some(n) = limit else { return read_all(this, *raw, thread) };
@@ -319,27 +381,56 @@ fn read_all(this: Value, raw: Value, thread: &mut Thread) -> PyResult {
 
 fn read1(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let limit = size_or_all(args.get(0), thread)?;
-    let raw = open_raw(this, "read of closed file", thread)?;
-    flush_writes(this, *raw, thread)?;
-    let n = limit.unwrap_or_else(|| of(this).state.lock().size);
-    let data = take_buffered(this, n);
-    if !data.is_empty() || n == 0 {
-        return Ok(bytes::from_vec(data));
-    }
-    Ok(bytes::from_vec(raw_read(*raw, n, thread)?.unwrap_or_default()))
+    entered(this, thread, |thread| {
+        let raw = open_raw(this, "read of closed file", thread)?;
+        flush_writes(this, *raw, thread)?;
+        let n = limit.unwrap_or_else(|| of(this).state.lock().size);
+        let data = take_buffered(this, n);
+        if !data.is_empty() || n == 0 {
+            return Ok(bytes::from_vec(data));
+        }
+        Ok(bytes::from_vec(raw_read(*raw, n, thread)?.unwrap_or_default()))
+    })
 }
 
 fn readinto_by(this: Value, target: Value, once: bool, thread: &mut Thread) -> PyResult {
-    let target = buffer::get(target, WRITABLE, thread)?;
-    let size = Owned::usize(target.len);
-    let data = if once { read1(this, Args::from_values(&[*size]), thread)? } else { read(this, Args::from_values(&[*size]), thread)? };
-    if data.is_none() {
-        return Ok(data);
-    }
-    let data = BytesObject::of(*data).as_slice();
-    // SAFETY: the buffer is lent; no more than its length was read.
-    unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), target.data, data.len().min(target.len)) };
-    Ok(Owned::usize(data.len()))
+    let target = crate::system_call::writable_buffer(target, "readinto() argument", thread)?;
+    entered(this, thread, |thread| {
+        let raw = open_raw(this, "readinto of closed file", thread)?;
+        flush_writes(this, *raw, thread)?;
+        let put = |data: &[u8], at: usize| {
+            // SAFETY: the buffer is lent; no more than what is missing is read.
+            unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), target.data.add(at), data.len().min(target.len - at)) };
+            data.len().min(target.len - at)
+        };
+        let mut done = put(&take_buffered(this, target.len), 0);
+        let size = of(this).state.lock().size;
+        while done < target.len {
+            let missing = target.len - done;
+            let got = if missing > size {
+                // Large reads go around the buffer.
+                raw_read(*raw, missing, thread)?
+            } else if !(once && done > 0) {
+                match fill(this, *raw, thread)? {
+                    Some(0) => Some(Vec::new()),
+                    Some(_) => Some(take_buffered(this, missing)),
+                    None => None,
+                }
+            } else {
+                break;
+            };
+            match got {
+                None if done == 0 => return Ok(Owned::none()),
+                None => break,
+                Some(part) if part.is_empty() => break,
+                Some(part) => done += put(&part, done),
+            }
+            if once {
+                break;
+            }
+        }
+        Ok(Owned::usize(done))
+    })
 }
 
 fn readinto(this: Value, target: Value, thread: &mut Thread) -> PyResult {
@@ -351,21 +442,24 @@ fn readinto1(this: Value, target: Value, thread: &mut Thread) -> PyResult {
 }
 
 fn peek(this: Value, _args: Args<'_>, thread: &mut Thread) -> PyResult {
-    let raw = open_raw(this, "peek of closed file", thread)?;
-    flush_writes(this, *raw, thread)?;
-    let is_empty = of(this).state.lock().read.is_empty();
-    if is_empty {
-        fill(this, *raw, thread)?;
-    }
-    let ahead = {
+    entered(this, thread, |thread| {
+        let raw = open_raw(this, "peek of closed file", thread)?;
+        flush_writes(this, *raw, thread)?;
+        let is_empty = of(this).state.lock().read.is_empty();
+        if is_empty {
+            fill(this, *raw, thread)?;
+        }
         let state = of(this).state.lock();
-        state.read[state.at..].to_vec()
-    };
-    Ok(bytes::from_vec(ahead))
+        Ok(bytes::from_slice(&state.read[state.at..]))
+    })
 }
 
 /// Reads up to and with a newline.
 fn read_line(this: Value, limit: Option<usize>, thread: &mut Thread) -> PyResult<Vec<u8>> {
+    entered(this, thread, |thread| read_line_entered(this, limit, thread))
+}
+
+fn read_line_entered(this: Value, limit: Option<usize>, thread: &mut Thread) -> PyResult<Vec<u8>> {
     let raw = open_raw(this, "readline of closed file", thread)?;
     flush_writes(this, *raw, thread)?;
     let mut line = Vec::new();
@@ -397,6 +491,16 @@ fn readline(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
 }
 
 fn next_line(this: Value, thread: &mut Thread) -> PyResult<Option<Owned>> {
+    let is_plain = std::ptr::eq(this.type_object(), BUFFERED_READER.get()) || std::ptr::eq(this.type_object(), BUFFERED_RANDOM.get());
+    if !is_plain {
+        // A subclass may have its own idea of a line.
+        let line = method(this, "readline", &[], thread)?;
+        if !bytes::is_bytes(*line) {
+            let name = line.type_object().full_name();
+            return Err(thread.raise(&exc::OS_ERROR, format!("readline() should have returned a bytes object, not '{name}'")));
+        }
+        return Ok(Some(line).filter(|line| !BytesObject::of(**line).is_empty()));
+    }
     let line = read_line(this, None, thread)?;
     Ok(if line.is_empty() { None } else { Some(bytes::from_vec(line)) })
 }
@@ -405,25 +509,90 @@ fn write(this: Value, source: Value, thread: &mut Thread) -> PyResult {
     if pyrt_runtime::types::string::is_str(source) {
         return Err(thread.raise_type_error("a bytes-like object is required, not 'str'"));
     }
-    let raw = open_raw(this, "write to closed file", thread)?;
+    raw_of(this, thread)?;
     let data = buffer::copy_bytes(source, thread)?;
+    entered(this, thread, |thread| write_entered(this, &data, thread))
+}
+
+/// Appends to what waits to be written, as far as there is room: how much that was.
+fn append(this: Value, data: &[u8]) -> usize {
+    let mut state = of(this).state.lock();
+    let n = data.len().min(state.size.saturating_sub(state.write.len()));
+    state.write.extend_from_slice(&data[..n]);
+    n
+}
+
+fn write_entered(this: Value, data: &[u8], thread: &mut Thread) -> PyResult {
+    let raw = open_raw(this, "write to closed file", thread)?;
     drop_reads(this, *raw, thread)?;
-    let n = data.len();
-    let is_full = {
-        let mut state = of(this).state.lock();
-        state.write.extend_from_slice(&data);
-        state.write.len() > state.size
+    let (size, room) = {
+        let state = of(this).state.lock();
+        (state.size, state.size.saturating_sub(state.write.len()))
     };
-    if is_full {
-        flush_writes(this, *raw, thread)?;
+    if data.len() <= room {
+        append(this, data);
+        return Ok(Owned::usize(data.len()));
     }
-    Ok(Owned::usize(n))
+    if let Err(raised) = flush_writes(this, *raw, thread) {
+        if !thread.exception_matches(&exc::BLOCKING_IO_ERROR) {
+            return Err(raised);
+        }
+        // The raw stream takes no more now: what fits is kept.
+        let n = append(this, data);
+        if n == data.len() {
+            drop(thread.take_exception());
+            return Ok(Owned::usize(n));
+        }
+        drop(thread.take_exception());
+        return Err(would_block(n, thread));
+    }
+    let mut done = 0;
+    while data.len() - done > size {
+        let rest = &data[done..];
+        let wrote = match file_io::write_direct(*raw, rest, thread) {
+            Some(result) => result?,
+            None => write_by_method(*raw, rest, thread)?,
+        };
+        match wrote {
+            Some(n) => done += n,
+            None => {
+                done += append(this, rest);
+                if done < data.len() {
+                    return Err(would_block(done, thread));
+                }
+                return Ok(Owned::usize(done));
+            }
+        }
+        // A write that a signal cut short succeeds in part.
+        safepoint::poll(thread)?;
+    }
+    append(this, &data[done..]);
+    Ok(Owned::usize(data.len()))
 }
 
 fn flush(this: Value, thread: &mut Thread) -> PyResult {
-    let raw = open_raw(this, "flush of closed file", thread)?;
-    flush_writes(this, *raw, thread)?;
-    Ok(Owned::none())
+    entered(this, thread, |thread| {
+        let raw = open_raw(this, "flush of closed file", thread)?;
+        flush_writes(this, *raw, thread)?;
+        // What was read ahead is given back, so that the raw stream stands where this one does.
+        let unread = {
+            let mut state = of(this).state.lock();
+            if state.read.len() == state.at {
+                state.read.clear();
+                state.at = 0;
+            }
+            state.read.len() - state.at
+        };
+        if unread > 0 && is_seekable(*raw, thread)? {
+            drop_reads(this, *raw, thread)?;
+        }
+        Ok(Owned::none())
+    })
+}
+
+fn is_seekable(raw: Value, thread: &mut Thread) -> PyResult<bool> {
+    let answer = method(raw, "seekable", &[], thread)?;
+    pyrt_runtime::protocol::compare::truth(*answer, thread)
 }
 
 fn reader_flush(this: Value, thread: &mut Thread) -> PyResult {
@@ -431,61 +600,94 @@ fn reader_flush(this: Value, thread: &mut Thread) -> PyResult {
     method(*raw, "flush", &[], thread)
 }
 
+/// A position that the raw stream has given.
+fn position(value: Value, thread: &mut Thread) -> PyResult<i64> {
+    let at = convert::as_c_long(value, thread)?;
+    if at < 0 {
+        return Err(thread.raise(&exc::OS_ERROR, format!("Raw stream returned invalid position {at}")));
+    }
+    Ok(at)
+}
+
+fn raw_tell(raw: Value, thread: &mut Thread) -> PyResult<i64> {
+    let at = method(raw, "tell", &[], thread)?;
+    position(*at, thread)
+}
+
 fn seek(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let whence = crate::system_call::c_int_or(args.get(1), 0, thread)?;
+    raw_of(this, thread)?;
     if !(0..=4).contains(&whence) {
         return Err(thread.raise_value_error(format!("whence value {whence} unsupported")));
     }
     let raw = open_raw(this, "seek of closed file", thread)?;
-    let answer = method(*raw, "seekable", &[], thread)?;
-    if !pyrt_runtime::protocol::compare::truth(*answer, thread)? {
+    if !is_seekable(*raw, thread)? {
         return Err(unsupported("File or stream is not seekable.", thread));
     }
-    let at = convert::as_c_long(args.at(0), thread)?;
-    flush_writes(this, *raw, thread)?;
-    if whence == 1 {
-        drop_reads(this, *raw, thread)?;
-    }
-    let to = method(*raw, "seek", &[*Owned::int(at), *Owned::int(i64::from(whence))], thread)?;
-    let mut state = of(this).state.lock();
-    state.read.clear();
-    state.at = 0;
-    Ok(to)
+    let target = convert::as_c_long(args.at(0), thread)?;
+    entered(this, thread, |thread| {
+        let (unread, read_before, has_writes) = {
+            let state = of(this).state.lock();
+            ((state.read.len() - state.at) as i64, state.at as i64, !state.write.is_empty())
+        };
+        if whence <= 1 && !has_writes && unread + read_before > 0 {
+            // Within what has been read, no raw seek is needed.
+            let here = raw_tell(*raw, thread)? - unread;
+            let step = if whence == 0 { target.saturating_sub(here) } else { target };
+            if (-read_before..=unread).contains(&step) {
+                let mut state = of(this).state.lock();
+                state.at = (state.at as i64 + step).max(0) as usize;
+                return Ok(Owned::int((here + step).max(0)));
+            }
+        }
+        flush_writes(this, *raw, thread)?;
+        let at = if whence == 1 { target.saturating_sub(unread) } else { target };
+        let to = method(*raw, "seek", &[*Owned::int(at), *Owned::int(i64::from(whence))], thread)?;
+        let to = position(*to, thread)?;
+        let mut state = of(this).state.lock();
+        state.read.clear();
+        state.at = 0;
+        Ok(Owned::int(to))
+    })
 }
 
 fn tell(this: Value, thread: &mut Thread) -> PyResult {
     let raw = raw_of(this, thread)?;
-    let at = method(*raw, "tell", &[], thread)?;
-    let at = convert::as_c_long(*at, thread)?;
-    if at < 0 {
-        return Err(thread.raise(&exc::OS_ERROR, format!("Raw stream returned invalid position {at}")));
-    }
+    let at = raw_tell(*raw, thread)?;
     let state = of(this).state.lock();
-    Ok(Owned::int(at - (state.read.len() - state.at) as i64 + state.write.len() as i64))
+    Ok(Owned::int((at - (state.read.len() - state.at) as i64 + state.write.len() as i64).max(0)))
 }
 
 fn truncate(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let raw = open_raw(this, "truncate of closed file", thread)?;
-    let answer = method(*raw, "writable", &[], thread)?;
-    if !pyrt_runtime::protocol::compare::truth(*answer, thread)? {
+    let can_write = !this.is_instance(BUFFERED_READER.get());
+    if !can_write {
         return Err(unsupported("truncate", thread));
     }
-    flush_writes(this, *raw, thread)?;
-    drop_reads(this, *raw, thread)?;
-    method(*raw, "truncate", &[args.get(0).unwrap_or_else(Value::none)], thread)
+    entered(this, thread, |thread| {
+        flush_writes(this, *raw, thread)?;
+        drop_reads(this, *raw, thread)?;
+        method(*raw, "truncate", &[args.get(0).unwrap_or_else(Value::none)], thread)
+    })
 }
 
 fn close(this: Value, thread: &mut Thread) -> PyResult {
-    let raw = raw_of(this, thread)?;
-    if attribute_truth(*raw, "closed", thread)? {
-        return Ok(Owned::none());
-    }
-    if of(this).base.is_finalizing() {
-        dealloc_warn(this, this, thread)?;
-    }
+    raw_of(this, thread)?;
+    let raw = entered(this, thread, |thread| {
+        let raw = raw_of(this, thread)?;
+        if attribute_truth(*raw, "closed", thread)? {
+            return Ok(None);
+        }
+        if of(this).base.is_finalizing() {
+            dealloc_warn(this, this, thread)?;
+        }
+        Ok(Some(raw))
+    })?;
+    let Some(raw) = raw else { return Ok(Owned::none()) };
+    // flush() takes the lock itself, whoever has defined it.
     let flushed = method(this, "flush", &[], thread);
     let first = if flushed.is_err() { thread.take_exception() } else { None };
-    let closed = method(*raw, "close", &[], thread);
+    let closed = entered(this, thread, |thread| method(*raw, "close", &[], thread));
     super::chain_errors(first, closed, thread)
 }
 
@@ -506,6 +708,7 @@ fn sizeof(this: Value, _thread: &mut Thread) -> PyResult {
 fn detach(this: Value, thread: &mut Thread) -> PyResult {
     let raw = raw_of(this, thread)?;
     method(this, "flush", &[], thread)?;
+    of(this).phase.store(DETACHED, Ordering::Release);
     drop(of(this).raw.replace(&of(this).base.header, None));
     Ok(raw)
 }

@@ -7,7 +7,7 @@ use pyrt_runtime::exceptions::exc;
 use pyrt_runtime::object::lifetime;
 use pyrt_runtime::object::value::Raised;
 use pyrt_runtime::protocol::args::{Args, KwNames};
-use pyrt_runtime::protocol::buffer::{self, Buffer, WRITABLE};
+use pyrt_runtime::protocol::buffer::{self, Buffer};
 use pyrt_runtime::protocol::native::{LazySignature, NativeFn};
 use pyrt_runtime::protocol::{call, convert, iterate};
 use pyrt_runtime::sync::LeafMutex;
@@ -143,7 +143,7 @@ fn next_line(this: Value, thread: &mut Thread) -> PyResult<Option<Owned>> {
 
 fn readinto(this: Value, target: Value, thread: &mut Thread) -> PyResult {
     with(this, thread, |_| ())?;
-    let target = buffer::get(target, WRITABLE, thread)?;
+    let target = crate::system_call::writable_buffer(target, "readinto() argument", thread)?;
     with(this, thread, |memory| {
         let from = memory.at.min(memory.data.len());
         let n = target.len.min(memory.data.len() - from);

@@ -3,7 +3,7 @@
 use pyrt_runtime::exceptions::exc;
 use pyrt_runtime::object::lifetime;
 use pyrt_runtime::protocol::args::{Args, KwNames};
-use pyrt_runtime::protocol::buffer::{self, WRITABLE};
+use pyrt_runtime::protocol::buffer;
 use pyrt_runtime::protocol::native::{LazySignature, NativeFn};
 use pyrt_runtime::protocol::{attribute, call, compare, convert};
 use pyrt_runtime::sync::{AtomicI32, AtomicI64, AtomicU32, Ordering};
@@ -16,7 +16,7 @@ use pyrt_runtime::{Owned, PyResult, Thread, Value};
 use super::base::{self, IoBase, RAW_IO_BASE};
 use super::{closed_error, getter, method, row, size_or_all, unsupported};
 use crate::posix::path::{self, Accepts};
-use crate::system_call::{last_errno, retry};
+use crate::system_call::{last_errno, retry, writable_buffer};
 
 #[repr(C)]
 struct FileIo {
@@ -203,7 +203,13 @@ fn init(this: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> P
     let regular = if result == 0 && stat.st_mode & libc::S_IFMT == libc::S_IFREG { REGULAR } else { 0 };
     object.flags.store(state | regular | if owns { CLOSE_FD } else { 0 }, Ordering::Relaxed);
     object.fd.store(fd, Ordering::Relaxed);
-    attribute::set(this, *pyrt_runtime::names::interned("name"), file, thread)?;
+    if let Err(raised) = attribute::set(this, *pyrt_runtime::names::interned("name"), file, thread) {
+        // A descriptor that was given stays open.
+        if given_fd >= 0 {
+            object.fd.store(-1, Ordering::Relaxed);
+        }
+        return Err(raised);
+    }
     if state & APPENDING != 0 {
         // SAFETY: a plain system call; pipes cannot seek, which is no error.
         unsafe { libc::lseek(fd, 0, libc::SEEK_END) };
@@ -332,7 +338,7 @@ fn readinto(this: Value, target: Value, thread: &mut Thread) -> PyResult {
     if !object.has(READABLE) {
         return Err(not_open_for("reading", thread));
     }
-    let target = buffer::get(target, WRITABLE, thread)?;
+    let target = writable_buffer(target, "readinto() argument", thread)?;
     Ok(read_once(fd, target.data, target.len, thread)?.map_or_else(Owned::none, Owned::usize))
 }
 
@@ -453,12 +459,6 @@ fn block_size(this: Value, _thread: &mut Thread) -> PyResult {
     Ok(Owned::int(of(this).block_size.load(Ordering::Relaxed)))
 }
 
-fn set_block_size(this: Value, value: Option<Value>, thread: &mut Thread) -> PyResult<()> {
-    let Some(value) = value else { return Err(thread.raise_type_error("cannot delete attribute")) };
-    of(this).block_size.store(convert::as_c_long(value, thread)?, Ordering::Relaxed);
-    Ok(())
-}
-
 fn repr(this: Value, thread: &mut Thread) -> PyResult {
     let object = of(this);
     let type_name = this.type_object().full_name();
@@ -508,7 +508,7 @@ static SPEC: TypeSpec = TypeSpec {
         getter("closed", closed),
         getter("closefd", closefd),
         getter("mode", mode),
-        GetSetDef { name: "_blksize", get: block_size, set: Some(set_block_size), doc: "" },
+        getter("_blksize", block_size),
         base::FINALIZING,
     ],
     ..TypeSpec::DEFAULT

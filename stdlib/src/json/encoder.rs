@@ -7,9 +7,10 @@ use pyrt_runtime::protocol::args::{Args, KwNames};
 use pyrt_runtime::protocol::native::LazySignature;
 use pyrt_runtime::protocol::{call, compare, convert, iterate, special};
 use pyrt_runtime::threads::thread_state::Thread;
-use pyrt_runtime::types::builtin_types::{FLOAT, INT, StaticType};
+use pyrt_runtime::types::builtin_types::{FLOAT, INT, StaticType, shapes};
 use pyrt_runtime::types::dict::{self, DictObject};
 use pyrt_runtime::types::list::methods::sort_items;
+use pyrt_runtime::types::list::{self, ListObject};
 use pyrt_runtime::types::str::Builder;
 use pyrt_runtime::types::string::{self, StrObject};
 use pyrt_runtime::types::tuple::{self, TupleObject};
@@ -228,21 +229,30 @@ impl Run {
     }
 
     fn list(&mut self, value: Value, level: usize, thread: &mut Thread) -> PyResult<()> {
-        let items = iterate::collect(value, thread)?;
+        // An exact list is read as it is while it is written; anything else is taken as it was at the start.
+        let held;
+        let items = if value.has_shape(shapes::LIST) {
+            ListObject::of(value)
+        } else {
+            held = list::from_vec(iterate::collect(value, thread)?);
+            ListObject::of(*held)
+        };
         if items.is_empty() {
             self.out.push_str("[]");
             return Ok(());
         }
         let key = self.mark(value, thread)?;
         self.out.push_str("[");
-        for (i, item) in items.iter().enumerate() {
+        let mut i = 0;
+        while let Some(item) = items.get(i) {
             if i > 0 {
                 self.out.push_object(*self.item_separator);
             }
             self.line_break(level + 1);
-            if let Err(raised) = self.value(**item, level + 1, thread) {
+            if let Err(raised) = self.value(*item, level + 1, thread) {
                 return Err(note(raised, &format!("when serializing {} item {i}", type_name(value)), thread));
             }
+            i += 1;
         }
         self.unmark(key, thread)?;
         self.line_break(level);

@@ -118,7 +118,7 @@ pub fn scan(document: &Document<'_>, mut end: usize, strict: bool, thread: &mut 
         next += 1;
         end = next + 4;
         let invalid = |at: usize, thread: &mut Thread| decode_error("Invalid \\uXXXX escape", document.object, at as i64, thread);
-        if end >= document.len {
+        if end > document.len {
             return Err(invalid(next - 1, thread));
         }
         let Some(mut code) = hex4(document, next) else { return Err(invalid(end - 5, thread)) };

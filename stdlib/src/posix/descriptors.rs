@@ -100,7 +100,7 @@ fn read_up_to(length: usize, thread: &mut Thread, mut call: impl FnMut(*mut u8, 
 
 pub fn readinto(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let fd = fd_of(args.at(0), thread)?;
-    let target = buffer::get(args.at(1), WRITABLE, thread)?;
+    let target = crate::system_call::writable_buffer(args.at(1), "readinto() argument 2", thread)?;
     let (to, n) = (target.data, target.len.min(MAX_TRANSFER));
     // SAFETY: the buffer is lent until `target` is dropped.
     let n = checked(thread, || unsafe { libc::read(fd, to.cast(), n) })?;
@@ -319,7 +319,18 @@ pub fn set_inheritable(_module: Value, args: Args<'_>, thread: &mut Thread) -> P
     let inheritable = convert::as_c_int(args.at(1), thread)? != 0;
     let request = if inheritable { libc::FIONCLEX } else { libc::FIOCLEX };
     // SAFETY: the request takes no argument.
-    none_or_errno(unsafe { libc::ioctl(fd, request) }, thread)
+    let mut result = unsafe { libc::ioctl(fd, request) };
+    if result < 0 && crate::system_call::last_errno() == libc::EBADF {
+        // Descriptors that only name a file take no such requests.
+        // SAFETY: plain system calls.
+        result = unsafe {
+            match libc::fcntl(fd, libc::F_GETFD) {
+                flags if flags < 0 => flags,
+                flags => libc::fcntl(fd, libc::F_SETFD, if inheritable { flags & !libc::FD_CLOEXEC } else { flags | libc::FD_CLOEXEC }),
+            }
+        };
+    }
+    none_or_errno(result, thread)
 }
 
 pub fn get_blocking(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {

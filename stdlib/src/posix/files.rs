@@ -160,8 +160,7 @@ pub fn link(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let from = path::convert(args.at(0), Accepts::named("link", "src"), thread)?;
     let to = path::convert(args.at(1), Accepts::named("link", "dst"), thread)?;
     let (from_dir, to_dir) = (path::dir_fd(args.get(2), thread)?, path::dir_fd(args.get(3), thread)?);
-    // Without the argument: as link(2), which does not follow on Linux.
-    let flags = if flag(args.get(4), false, thread)? { libc::AT_SYMLINK_FOLLOW } else { 0 };
+    let flags = if flag(args.get(4), true, thread)? { libc::AT_SYMLINK_FOLLOW } else { 0 };
     // SAFETY: terminated names.
     match retry(thread, || unsafe { libc::linkat(from_dir, from.as_ptr(), to_dir, to.as_ptr(), flags) })? {
         Ok(_) => Ok(Owned::none()),

@@ -189,7 +189,12 @@ fn from_name(object: Value, name: Value, accepts: Accepts, thread: &mut Thread) 
 pub fn dir_fd(value: Option<Value>, thread: &mut Thread) -> PyResult<i32> {
     match value.filter(|value| !value.is_none()) {
         None => Ok(libc::AT_FDCWD),
-        Some(value) if convert::is_int(value) || value.type_object().slots.index.raw() != 0 => fd_number(value, thread),
+        Some(value) if convert::is_int(value) || value.type_object().slots.index.raw() != 0 => {
+            if value.as_bool().is_some() {
+                pyrt_runtime::builtins::warn(&exc::RUNTIME_WARNING, "bool is used as a file descriptor", 1, thread)?;
+            }
+            fd_number(value, thread)
+        }
         Some(value) => {
             let name = value.type_object().full_name();
             Err(thread.raise_type_error(format!("argument should be integer or None, not {name}")))

@@ -122,8 +122,6 @@ macro_rules! int_calls {
 }
 
 int_calls! {
-    kill none_or_errno libc::kill(0, 1);
-    killpg none_or_errno libc::killpg(0, 1);
     getpgid int_or_errno libc::getpgid(0);
     setpgid none_or_errno libc::setpgid(0, 1);
     getsid int_or_errno libc::getsid(0);
@@ -134,6 +132,27 @@ int_calls! {
     sched_getscheduler int_or_errno libc::sched_getscheduler(0);
     setpriority none_or_errno libc::setpriority(0, 1, 2);
     setns none_or_errno libc::setns(0, 1);
+}
+
+/// A signal may be for this process itself: then it is handled before the call returns.
+fn sent(result: i32, thread: &mut Thread) -> PyResult {
+    if result < 0 {
+        return Err(thread.raise_errno());
+    }
+    pyrt_runtime::threads::safepoint::poll(thread)?;
+    Ok(Owned::none())
+}
+
+pub fn kill(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
+    let (pid, signal) = (convert::as_c_int(args.at(0), thread)?, convert::as_c_int(args.at(1), thread)?);
+    // SAFETY: a plain system call.
+    sent(unsafe { libc::kill(pid, signal) }, thread)
+}
+
+pub fn killpg(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
+    let (group, signal) = (convert::as_c_int(args.at(0), thread)?, convert::as_c_int(args.at(1), thread)?);
+    // SAFETY: a plain system call.
+    sent(unsafe { libc::killpg(group, signal) }, thread)
 }
 
 pub fn getpriority(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
@@ -436,14 +455,15 @@ pub fn execv(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
 
 /// `NAME=value` strings of a mapping.
 pub fn environment_vector(mapping: Value, thread: &mut Thread) -> PyResult<Vec<CString>> {
-    let items = call::call_method(mapping, pyrt_runtime::names().items, &[], thread)?;
+    let list_by = |method: &str, thread: &mut Thread| {
+        let name = pyrt_runtime::names::interned(method);
+        let found = call::call_method(mapping, *name, &[], thread)?;
+        iterate::collect(*found, thread)
+    };
+    let (keys, values) = (list_by("keys", thread)?, list_by("values", thread)?);
     let mut strings = Vec::new();
-    for item in iterate::collect(*items, thread)? {
-        let pair = iterate::collect(*item, thread)?;
-        let [name, value] = pair.as_slice() else {
-            return Err(thread.raise_type_error("env must be a mapping object"));
-        };
-        let (name, value) = (path::fs_encode(**name, thread)?, path::fs_encode(**value, thread)?);
+    for (key, value) in keys.iter().zip(&values) {
+        let (name, value) = (path::fs_encode(**key, thread)?, path::fs_encode(**value, thread)?);
         if name.is_empty() || name.as_bytes()[1..].contains(&b'=') {
             return Err(thread.raise_value_error("illegal environment variable name"));
         }

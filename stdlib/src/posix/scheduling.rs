@@ -3,10 +3,11 @@
 use pyrt_runtime::protocol::args::{Args, KwNames};
 use pyrt_runtime::protocol::attribute;
 use pyrt_runtime::protocol::convert;
-use pyrt_runtime::protocol::native::LazySignature;
+use pyrt_runtime::protocol::native::{LazySignature, NativeFn};
 use pyrt_runtime::struct_sequence;
 use pyrt_runtime::types::struct_sequence::{build, ready};
-use pyrt_runtime::types::module;
+use pyrt_runtime::types::type_object::{MethodDef, method};
+use pyrt_runtime::types::{descriptors, module, tuple};
 use pyrt_runtime::{Owned, PyResult, Thread, Value};
 
 use crate::system_call::{int_or_errno, none_or_errno};
@@ -23,10 +24,20 @@ fn new_param(_class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Threa
     Ok(build::<SchedParam>(vec![bound.args().at(0).to_owned()]))
 }
 
+fn reduce_param(this: Value, thread: &mut Thread) -> PyResult {
+    let priority = attribute::get_by_text(this, "sched_priority", thread)?;
+    Ok(tuple::pack([this.type_object().value().to_owned(), tuple::pack([priority])]))
+}
+
+static OWN_METHODS: &[MethodDef] = &[method("__reduce__", NativeFn::NoArgs(reduce_param), "-($self)", "For pickling.")];
+
 /// Adds the type; unlike other struct sequences it is made of its field, not of a sequence.
 pub fn add_type(this: Value) {
     let ty = ready::<SchedParam>();
     ty.slots.new.set(Some(new_param));
+    if let Some(dict) = ty.dict() {
+        descriptors::add_methods(ty, OWN_METHODS, dict);
+    }
     module::add(this, "sched_param", ty.value().to_owned());
 }
 

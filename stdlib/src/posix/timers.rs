@@ -11,7 +11,7 @@ use crate::system_call::{c_int_or, int_or_errno};
 
 pub fn timerfd_create(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let clock = convert::as_c_int(args.at(0), thread)?;
-    let flags = c_int_or(args.get(1), libc::TFD_CLOEXEC, thread)?;
+    let flags = c_int_or(args.get(1), 0, thread)? | libc::TFD_CLOEXEC;
     // SAFETY: a plain system call.
     int_or_errno(i64::from(unsafe { libc::timerfd_create(clock, flags) }), thread)
 }

@@ -90,14 +90,19 @@ struct Watched {
     set: libc::fd_set,
 }
 
-fn watched(list: Value, thread: &mut Thread) -> PyResult<Watched> {
+fn watched(source: Value, thread: &mut Thread) -> PyResult<Watched> {
     // SAFETY: all-zero is the empty set.
     let mut set: libc::fd_set = unsafe { std::mem::zeroed() };
     let mut objects = Vec::new();
-    if !iterate::is_iterable(list) {
+    if !iterate::is_iterable(source) {
         return Err(thread.raise_type_error("arguments 1-3 must be sequences"));
     }
-    for object in iterate::collect(list, thread)? {
+    // A list may change while its items are asked for their descriptors.
+    let is_list = source.is_pointer() && source.type_has_flag(pyrt_runtime::types::type_object::TYPE_LIST_SUBCLASS);
+    let items = if is_list { Vec::new() } else { iterate::collect(source, thread)? };
+    let mut i = 0;
+    while let Some(object) = if is_list { list::ListObject::of(source).get(i) } else { items.get(i).cloned() } {
+        i += 1;
         let fd = file_descriptor(*object, thread)?;
         if fd as usize >= libc::FD_SETSIZE {
             return Err(thread.raise_value_error("filedescriptor out of range in select()"));

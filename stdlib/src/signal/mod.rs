@@ -232,7 +232,13 @@ fn run_handlers(thread: &mut Thread) -> PyResult<()> {
             continue;
         }
         let handler = HANDLERS.lock()[signal].clone();
-        let Handler::Function(function) = handler else { continue };
+        // While the interpreter goes down no Python function is called for a signal any more.
+        let is_ending = thread.interpreter.finalizing.load(Ordering::Relaxed);
+        let Handler::Function(function) = (if is_ending { Handler::Default } else { handler }) else {
+            let _ = thread.raise(&exc::OS_ERROR, format!("Signal {signal} ignored due to race condition"));
+            finalize::write_unraisable(None, None, thread);
+            continue;
+        };
         let frame = if thread.frame.is_null() { Owned::none() } else { frame_object::of_frame(thread.frame) };
         let result = call::call(*function, &[*Owned::usize(signal), *frame], thread);
         if let Err(raised) = result {

@@ -36,7 +36,8 @@ fn empty_set() -> libc::sigset_t {
 pub fn to_set(signals: Value, thread: &mut Thread) -> PyResult<libc::sigset_t> {
     let mut set = empty_set();
     for item in iterate::collect(signals, thread)? {
-        let number = convert::index_as_i64(*item, thread, Some(&exc::OVERFLOW_ERROR))?;
+        let whole = convert::index(*item, thread)?;
+        let number = int::as_i64(*whole).unwrap_or(-1);
         if !(1..N_SIGNALS as i64).contains(&number) {
             return Err(thread.raise_value_error(format!("signal number {number} out of range [1; {}]", N_SIGNALS - 1)));
         }
@@ -185,5 +186,8 @@ pub fn pidfd_send_signal(_module: Value, args: Args<'_>, thread: &mut Thread) ->
     };
     let info: *const libc::siginfo_t = std::ptr::null();
     // SAFETY: a plain system call.
-    none_or_errno(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, info, flags) } as i32, thread)
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, info, flags) };
+    none_or_errno(result as i32, thread)?;
+    safepoint::poll(thread)?;
+    Ok(Owned::none())
 }

@@ -97,8 +97,8 @@ pub(super) fn compile(_module: Value, args: Args<'_>, thread: &mut Thread) -> Py
 
 /// The subject of a method with `string, pos, endpos`.
 fn subject_of(this: &Pattern, args: Args<'_>, thread: &mut Thread) -> PyResult<Subject> {
-    let pos = args.get(1).map_or(Ok(0), |pos| convert::index_as_i64(pos, thread, None))?;
-    let endpos = args.get(2).map_or(Ok(i64::MAX), |endpos| convert::index_as_i64(endpos, thread, None))?;
+    let pos = args.get(1).map_or(Ok(0), |pos| convert::index_as_i64(pos, thread, Some(&pyrt_runtime::exceptions::exc::OVERFLOW_ERROR)))?;
+    let endpos = args.get(2).map_or(Ok(i64::MAX), |endpos| convert::index_as_i64(endpos, thread, Some(&pyrt_runtime::exceptions::exc::OVERFLOW_ERROR)))?;
     Subject::new(args.at(0), this.is_bytes, pos, endpos, thread)
 }
 

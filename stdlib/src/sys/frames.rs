@@ -34,10 +34,14 @@ fn getframemodulename(_module: Value, args: Args<'_>, thread: &mut Thread) -> Py
     super::hooks::audit_event("sys._getframemodulename", &[*number], thread)?;
     let Some(frame) = frame_object::at_depth(depth, thread) else { return Ok(Owned::none()) };
     // SAFETY: a frame of this thread that is running.
-    let function = Value::from_slot(unsafe { (*frame_object::FrameObject::of(*frame).frame()).func });
+    let (function, globals) = unsafe {
+        let running = frame_object::FrameObject::of(*frame).frame();
+        (Value::from_slot((*running).func), (*running).globals)
+    };
     match function {
         Some(function) => Ok(attribute::get_optional(function, pyrt_runtime::names().__module__, thread)?.unwrap_or_else(Owned::none)),
-        None => Ok(Owned::none()),
+        // The body of a module.
+        None => Ok(pyrt_runtime::types::dict::DictObject::of(globals).get_str(pyrt_runtime::names().__name__).unwrap_or_else(Owned::none)),
     }
 }
 

@@ -104,6 +104,16 @@ fn getallocatedblocks(_module: Value, thread: &mut Thread) -> PyResult {
     Ok(Owned::usize(objects + string::count_interned()))
 }
 
+fn debugmallocstats(_module: Value, thread: &mut Thread) -> PyResult {
+    let collections: u64 = pyrt_runtime::memory::collector::statistics().iter().map(|generation| generation[0]).sum();
+    let merges = thread_state::count_merges();
+    let interned = string::count_interned();
+    let slots = pyrt_runtime::memory::heap::all_slots().len();
+    let text = format!("collections: {collections}\nmerges: {merges}\nheap slots: {slots}\ninterned strings: {interned}\n");
+    pyrt_runtime::exceptions::display::write_to_stderr(&text, thread);
+    Ok(Owned::none())
+}
+
 fn getunicodeinternedsize(_module: Value, _args: Args<'_>, _thread: &mut Thread) -> PyResult {
     Ok(Owned::usize(string::count_interned()))
 }
@@ -153,6 +163,7 @@ pub static FUNCTIONS: &[MethodDef] = &[
     method("get_int_max_str_digits", NativeFn::NoArgs(get_int_max_str_digits), "($module, /)", "The limit of digits in conversions between int and str."),
     method("set_int_max_str_digits", NativeFn::Bound(set_int_max_str_digits), "($module, /, maxdigits)", "Sets the limit of digits in conversions between int and str."),
     method("getsizeof", NativeFn::Bound(getsizeof), "-($module, object, default=<unrepresentable>)", "getsizeof(object [, default]) -> int\n\nReturn the size of object in bytes."),
+    method("_debugmallocstats", NativeFn::NoArgs(debugmallocstats), "($module, /)", "Print counts of the memory manager to stderr: collections, merges of counts, heap slots, interned strings."),
     method("getallocatedblocks", NativeFn::NoArgs(getallocatedblocks), "($module, /)", "The number of objects that the runtime counts: followed by the collector, or interned."),
     method("getunicodeinternedsize", NativeFn::Bound(getunicodeinternedsize), "($module, /, *, _only_immortal=False)", "The number of interned strings."),
     method("getdlopenflags", NativeFn::NoArgs(getdlopenflags), "($module, /)", "The flags for dlopen()."),

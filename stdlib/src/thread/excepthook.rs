@@ -42,8 +42,7 @@ pub fn excepthook(_module: Value, args: Value, thread: &mut Thread) -> PyResult 
         if object.traceback().is_none() && !traceback.is_none() {
             attribute::set(*value, *pyrt_runtime::names::interned("__traceback__"), *traceback, thread)?;
         }
-        let text = display::render(*value, thread);
-        write(*file, &text, thread)?;
+        display::print_to(*value, *file, thread)?;
     } else {
         let text = convert::str_text(*class, thread)?;
         write(*file, &format!("{text}\n"), thread)?;

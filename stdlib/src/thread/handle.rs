@@ -33,6 +33,8 @@ pub struct HandleState {
     ident: AtomicU64,
     done: RawLock,
     is_daemon: AtomicBool,
+    /// Started by `start`, so that `_count` counts it.
+    is_counted: AtomicBool,
 }
 
 impl HandleState {
@@ -42,6 +44,7 @@ impl HandleState {
             ident: AtomicU64::new(0),
             done: RawLock::new(),
             is_daemon: AtomicBool::new(true),
+            is_counted: AtomicBool::new(false),
         };
         state.done.try_acquire();
         Arc::new(state)
@@ -116,7 +119,7 @@ pub fn reset_after_fork(thread: &Thread) {
     let mut is_started = false;
     for state in started.iter().filter_map(Weak::upgrade) {
         if state.ident.load(Ordering::Relaxed) == own && !state.is_done() {
-            is_started = true;
+            is_started |= state.is_counted.load(Ordering::Relaxed);
             STARTED.lock().push(Arc::downgrade(&state));
         } else {
             state.phase.store(DONE, Ordering::Release);
@@ -147,6 +150,7 @@ pub fn start(function: Value, args: Owned, kwargs: Option<Owned>, state: Arc<Han
     if state.phase.compare_exchange(NOT_STARTED, STARTING, Ordering::AcqRel, Ordering::Relaxed).is_err() {
         return Err(thread.raise(&exc::RUNTIME_ERROR, "thread already started"));
     }
+    state.is_counted.store(true, Ordering::Relaxed);
     thread_state::note_other_threads();
     let parcel = Parcel { function: function.to_owned(), args, kwargs };
     let bytes = match STACK_BYTES.load(Ordering::Relaxed) {
@@ -188,13 +192,7 @@ pub fn start(function: Value, args: Owned, kwargs: Option<Owned>, state: Arc<Han
         joinable.retain(|other| !other.is_done());
         joinable.push(state.clone());
     }
-    {
-        let mut started = STARTED.lock();
-        if started.len() >= 64 && started.len().is_power_of_two() {
-            started.retain(|state| state.upgrade().is_some_and(|state| !state.is_done()));
-        }
-        started.push(Arc::downgrade(&state));
-    }
+    remember(&state);
     // The thread exists and will say so: no signal handler may come in between.
     started.acquire_unheeding(thread);
     Ok(state.ident.load(Ordering::Relaxed))
@@ -244,7 +242,17 @@ pub fn handle_of_running(ident: u64) -> Owned {
     let state = &of(*made).state;
     state.ident.store(ident, Ordering::Relaxed);
     state.phase.store(RUNNING, Ordering::Release);
+    remember(state);
     made
+}
+
+/// Keeps a thread's state for the child of a fork.
+fn remember(state: &Arc<HandleState>) {
+    let mut started = STARTED.lock();
+    if started.len() >= 64 && started.len().is_power_of_two() {
+        started.retain(|state| state.upgrade().is_some_and(|state| !state.is_done()));
+    }
+    started.push(Arc::downgrade(state));
 }
 
 /// The state behind a handle, `None` for other objects.
@@ -281,6 +289,10 @@ fn handle_join(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     }
     if phase != DONE && state.ident.load(Ordering::Relaxed) == thread.shared.ident.load(Ordering::Relaxed) {
         return Err(thread.raise(&exc::RUNTIME_ERROR, "Cannot join current thread"));
+    }
+    if phase != DONE && thread.interpreter.finalizing.load(Ordering::Relaxed) {
+        // Other threads run no Python code any more, so it would never be done.
+        return Err(thread.raise(&exc::PYTHON_FINALIZATION_ERROR, "cannot join thread at interpreter shutdown"));
     }
     // A negative time waits forever.
     let deadline = match time.filter(|time| *time >= 0) {

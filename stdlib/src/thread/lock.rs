@@ -72,6 +72,10 @@ impl RawLock {
         if self.try_acquire() {
             return Ok(true);
         }
+        if thread.is_main && thread.interpreter.finalizing.load(Ordering::Relaxed) {
+            // Who holds it runs no Python code any more, so it would never be free.
+            return Err(thread.raise(&exc::PYTHON_FINALIZATION_ERROR, "cannot acquire lock at interpreter finalization"));
+        }
         loop {
             let is_main = thread.is_main;
             let shared = thread.shared;

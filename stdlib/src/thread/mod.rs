@@ -137,11 +137,8 @@ fn set_name(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     }
     // As with the error handler "replace": what UTF-8 cannot express becomes a question mark.
     let text: String = string::StrObject::of(name).chars().iter().map(|ch| char::from_u32(ch).unwrap_or('?')).collect();
-    let mut end = text.len().min(NAME_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let part = text.as_bytes()[..end].split(|byte| *byte == 0).next().unwrap_or(&[]);
+    // The system counts bytes: the last character may be cut.
+    let part = text.as_bytes()[..text.len().min(NAME_MAX)].split(|byte| *byte == 0).next().unwrap_or(&[]);
     let part = crate::system_call::c_string(part, "embedded null character", thread)?;
     // SAFETY: a terminated string that is short enough.
     let errno = unsafe { libc::pthread_setname_np(libc::pthread_self(), part.as_ptr()) };
@@ -169,6 +166,7 @@ fn interrupt_main(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResu
         return Err(crate::signal::out_of_range(thread));
     }
     crate::signal::simulate(signal);
+    pyrt_runtime::threads::safepoint::poll(thread)?;
     Ok(Owned::none())
 }
 

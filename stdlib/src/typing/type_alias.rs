@@ -81,7 +81,7 @@ fn new(_class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> 
     }
     let type_params = if TupleObject::of(*type_params).is_empty() { None } else { Some(type_params) };
     let module = caller_module(thread);
-    Ok(make(args.at(0), type_params, Some(args.at(1).to_owned()), None, module))
+    Ok(make(args.at(0), type_params, Some(args.at(1).to_owned()), None, Some(module)))
 }
 
 fn repr(this: Value, _thread: &mut Thread) -> PyResult {

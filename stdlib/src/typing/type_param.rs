@@ -106,21 +106,19 @@ pub fn evaluator(header: &Header, value: &Slot, evaluator: &Slot) -> Owned {
 }
 
 /// The module of the Python code that is running, for `__module__`.
-pub fn caller_module(thread: &mut Thread) -> Option<Owned> {
+pub fn caller_module(thread: &mut Thread) -> Owned {
     if thread.frame.is_null() {
-        return None;
+        return Owned::none();
     }
     // SAFETY: the innermost frame of this thread, which is in a call.
     let globals = unsafe { (*thread.frame).globals };
-    DictObject::of(globals).get_str(pyrt_runtime::names::names().__name__)
+    DictObject::of(globals).get_str(pyrt_runtime::names::names().__name__).unwrap_or_else(Owned::none)
 }
 
 /// Notes where a hand-made parameter comes from.
 pub fn set_module(this: Value, thread: &mut Thread) -> PyResult<()> {
-    match caller_module(thread) {
-        Some(module) => attribute::set(this, pyrt_runtime::names::names().__module__, *module, thread),
-        None => Ok(()),
-    }
+    let module = caller_module(thread);
+    attribute::set(this, pyrt_runtime::names::names().__module__, *module, thread)
 }
 
 /// Checks that something can stand for a type; None stands for its class.
@@ -152,8 +150,7 @@ pub fn set_common(this: Value, args: Args<'_>, at: usize, thread: &mut Thread) -
         return Err(thread.raise_value_error("Variance cannot be specified with infer_variance."));
     }
     if let Some(bound) = args.get(at).filter(|bound| !bound.is_none()) {
-        let bound = type_check(bound, "Bound must be a type.", thread)?;
-        param.store(&param.bound, Some(bound));
+        param.store(&param.bound, Some(bound.to_owned()));
     }
     param.store(&param.default, Some(args.get(at + 1).unwrap_or_else(no_default).to_owned()));
     param.store(&param.covariant, Some(Owned::bool(covariant)));

@@ -24,8 +24,12 @@ fn new(_class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> 
     check_name("typevar", args.at(0), thread)?;
     let made = make(&TYPE_VAR, args.at(0));
     set_common(*made, args, 2, thread)?;
-    let constraints = args.get(1).map_or_else(tuple::empty, |constraints| constraints.to_owned());
     let param = of(*made);
+    if let Some(bound) = param.load(&param.bound) {
+        let bound = type_check(*bound, "Bound must be a type.", thread)?;
+        param.store(&param.bound, Some(bound));
+    }
+    let constraints = args.get(1).map_or_else(tuple::empty, |constraints| constraints.to_owned());
     match TupleObject::of(*constraints).len() {
         0 => {}
         1 => return Err(thread.raise_type_error("A single constraint is not allowed")),
@@ -93,7 +97,7 @@ fn typing_prepare_subst(this: Value, args: Args<'_>, thread: &mut Thread) -> PyR
     }
     let shown = convert::str_text(alias, thread)?;
     let wanted = index + 1;
-    Err(thread.raise_type_error(format!("Too few arguments for {shown}; actual {n_given}, expected {wanted}")))
+    Err(thread.raise_type_error(format!("Too few arguments for {shown}; actual {n_given}, expected at least {wanted}")))
 }
 
 static SPEC: TypeSpec = TypeSpec {

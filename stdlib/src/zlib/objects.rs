@@ -163,6 +163,8 @@ struct Inflating {
     unused: Vec<u8>,
     eof: bool,
     needs_input: bool,
+    /// `flush` has come to the end of the stream: nothing can be done with it any more.
+    is_over: bool,
 }
 
 fn start(window_bits: i32, dictionary: Option<Vec<u8>>, thread: &mut Thread) -> PyResult<Inflating> {
@@ -180,7 +182,7 @@ fn start(window_bits: i32, dictionary: Option<Vec<u8>>, thread: &mut Thread) -> 
             return Err(engine_error(code, stream.message(), "while setting zdict", thread));
         }
     }
-    Ok(Inflating { stream, dictionary, waiting: Vec::new(), unused: Vec::new(), eof: false, needs_input: true })
+    Ok(Inflating { stream, dictionary, waiting: Vec::new(), unused: Vec::new(), eof: false, needs_input: true, is_over: false })
 }
 
 fn decompress_error(failure: Failure, doing: &str, thread: &mut Thread) -> Raised {
@@ -219,6 +221,9 @@ pub fn decompressobj(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyR
 impl Inflating {
     /// One call of `decompress`: the input is worked off or, where a limit stops it, kept as the unconsumed tail.
     fn feed(&mut self, input: &[u8], flush: i32, limit: Option<usize>, thread: &mut Thread) -> Result<(Vec<u8>, i32), Failure> {
+        if self.is_over {
+            return Err((Z_STREAM_ERROR, None));
+        }
         let (stream, dictionary) = (&mut self.stream, self.dictionary.as_deref());
         let progress = work(input.len().max(limit.map_or(0, |_| 1)), thread, || stream.run(input, flush, limit, dictionary));
         let rest = &input[progress.consumed..];
@@ -259,14 +264,22 @@ fn decompress_flush(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResul
         return Err(thread.raise_value_error("length must be greater than zero"));
     }
     let result = decompress_of(this).state.with(thread, |state, thread| {
+        if state.is_over {
+            return Ok((Vec::new(), Z_STREAM_END));
+        }
         let input = std::mem::take(&mut state.waiting);
-        state.feed(&input, Z_FINISH, None, thread)
+        let result = state.feed(&input, Z_FINISH, None, thread)?;
+        state.is_over = result.1 == Z_STREAM_END;
+        Ok(result)
     });
     result.map(|(output, _)| bytes::from_vec(output)).map_err(|failure| decompress_error(failure, "while flushing", thread))
 }
 
 fn decompress_copy(this: Value, thread: &mut Thread) -> PyResult {
     let copied = decompress_of(this).state.with(thread, |state, _| {
+        if state.is_over {
+            return Err(Z_STREAM_ERROR);
+        }
         state.stream.duplicate().map(|stream| Inflating {
             stream,
             dictionary: state.dictionary.clone(),
@@ -274,6 +287,7 @@ fn decompress_copy(this: Value, thread: &mut Thread) -> PyResult {
             unused: state.unused.clone(),
             eof: state.eof,
             needs_input: state.needs_input,
+            is_over: false,
         })
     });
     copied.map(new_decompress).map_err(|code| copy_failed(code, thread))

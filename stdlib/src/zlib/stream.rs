@@ -74,6 +74,9 @@ impl Stream {
     /// A stream that goes on from the same state.
     pub fn duplicate(&mut self) -> Result<Stream, i32> {
         let mut inner = blank();
+        // The engine copies only streams that have somewhere to write to.
+        let mut place = 0u8;
+        self.inner.next_out = &raw mut place;
         // SAFETY: a whole stream and a blank one.
         let code = unsafe {
             match self.direction {
@@ -81,6 +84,8 @@ impl Stream {
                 Direction::Inflate => z::inflateCopy(&raw mut *inner, &raw const *self.inner),
             }
         };
+        self.inner.next_out = std::ptr::null_mut();
+        inner.next_out = std::ptr::null_mut();
         if code == Z_OK { Ok(Stream { inner, direction: self.direction }) } else { Err(code) }
     }
 

@@ -169,6 +169,16 @@ fn specialize_class_load(frame: *mut Frame, class: Value, name: Value, cell: &Ca
         return;
     }
     let Some(found) = attribute::lookup_type(ty, name, thread) else { return };
+    let found = if crate::types::class::is_cached_kind(*found) {
+        found
+    } else {
+        // A plain value: the classes where it may be replaced are told first, then it is looked up again.
+        if let Some(mro) = ty.mro() {
+            crate::types::tuple::TupleObject::of(*mro).items().iter().for_each(|class| TypeObject::of(*class).set_flag(crate::types::type_object::TYPE_PLAIN_CACHED, true));
+        }
+        let Some(found) = attribute::lookup_type(ty, name, thread) else { return };
+        found
+    };
     // A function is itself when it is taken from its class.
     let needs_no_binding = found.has_shape(shapes::FUNCTION) || found.type_object().slots.descr_get.raw() == 0;
     if needs_no_binding && cell.set_object(found) {
@@ -267,7 +277,7 @@ pub fn load_attr_slot(r: &mut Regs<'_>, oparg: u32) -> Flow {
 }
 
 #[inline(always)]
-pub fn load_attr_method(r: &mut Regs<'_>, oparg: u32) -> Flow {
+pub fn load_attr_method(r: &mut Regs<'_>, _oparg: u32) -> Flow {
     let cell = r.cell();
     let word = cell.word();
     let object = r.value(1);

@@ -477,7 +477,7 @@ fn call_other(r: &mut Regs<'_>, n: usize, kwnames: KwNames) -> Flow {
 
 #[inline(always)]
 fn finish_call(r: &mut Regs<'_>, n: usize, result: PyResult) -> Flow {
-    match result {
+    match crate::protocol::native::with_signals(result, r.thread) {
         Ok(value) => {
             for _ in 0..=n {
                 let word = r.pop();

@@ -10,7 +10,7 @@ use crate::protocol::{attribute, call, convert, iterate, subscript};
 use crate::threads::thread_state::Thread;
 use crate::types::builtin_types::DICT;
 use crate::types::dict::{self, DictObject, iterators, merge, raise_key_error, views};
-use crate::types::tuple;
+use crate::types::{set, tuple};
 use crate::types::type_object::*;
 
 fn dict_new(class: Value, _args: Args<'_>, _kwnames: KwNames, _thread: &mut Thread) -> PyResult {
@@ -209,6 +209,19 @@ fn fromkeys(class: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let iterable = args.at(0);
     if dict::is_exact(*made) {
         let target = made.clone();
+        let entries = if dict::is_exact(iterable) {
+            Some(DictObject::of(iterable).entries().into_iter().map(|entry| (entry.key, entry.hash)).collect::<Vec<_>>())
+        } else if set::is_exact_set(iterable) || set::is_exact_frozenset(iterable) {
+            Some(set::SetObject::of(iterable).entries().into_iter().map(|entry| (entry.key, entry.hash)).collect())
+        } else {
+            None
+        };
+        if let Some(entries) = entries {
+            for (key, hash) in entries {
+                DictObject::of(*target).set_hashed(*key, hash, value.to_owned(), thread)?;
+            }
+            return Ok(made);
+        }
         iterate::for_each(iterable, thread, |key, thread| DictObject::of(*target).set(*key, value.to_owned(), thread))?;
     } else {
         iterate::for_each(iterable, thread, |key, thread| subscript::set_item(*made, *key, value, thread))?;

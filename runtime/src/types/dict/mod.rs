@@ -310,7 +310,7 @@ impl DictObject {
             if self.changes() != changes {
                 continue;
             }
-            let removed = self.remove_index_locked(index, hash);
+            let removed = self.remove_index_locked(index, hash, false);
             drop(guard);
             return Ok(removed.map(|(key, value)| {
                 lifetime::release(key, thread);
@@ -324,15 +324,15 @@ impl DictObject {
         let string = StrObject::of(key);
         let guard = self.header.lock_leaf();
         let index = self.keys().find_str(key, string)?;
-        let removed = self.remove_index_locked(index, string.hash());
+        let removed = self.remove_index_locked(index, string.hash(), false);
         drop(guard);
         removed.map(|(_, value)| value)
     }
 
-    fn remove_index_locked(&self, index: usize, hash: i64) -> Option<(Owned, Owned)> {
+    fn remove_index_locked(&self, index: usize, hash: i64, is_last: bool) -> Option<(Owned, Owned)> {
         let keys = self.keys();
         keys.reset_version();
-        let removed = keys.remove_locked(index, hash)?;
+        let removed = keys.remove_locked(index, hash, is_last)?;
         self.used.store(self.len() - 1, Ordering::Relaxed);
         self.changes.store(self.changes().wrapping_add(1), Ordering::Relaxed);
         Some(removed)
@@ -366,7 +366,7 @@ impl DictObject {
             } else {
                 keys.prepend_locked(own_key, hash, value);
             }
-            let removed = keys.remove_locked(index, hash);
+            let removed = keys.remove_locked(index, hash, false);
             self.changes.store(changes.wrapping_add(1), Ordering::Relaxed);
             drop(guard);
             drop(removed);
@@ -381,7 +381,7 @@ impl DictObject {
         let n = keys.n_entries();
         let index = if last { (0..n).rev().find(|&i| keys.is_live(i)) } else { (keys.first()..n).find(|&i| keys.is_live(i)) }?;
         let hash = keys.entry_hash(index);
-        let (key, value) = self.remove_index_locked(index, hash)?;
+        let (key, value) = self.remove_index_locked(index, hash, last)?;
         if last {
             // The tail is unused again in a single-threaded view, so that popitem in a loop stays linear.
             keys.trim_tail_locked();
@@ -464,7 +464,11 @@ impl DictObject {
     pub fn previous_entry(&self, position: &mut usize) -> Option<Entry> {
         loop {
             let keys = self.keys();
-            *position = (*position).min(keys.n_entries()).checked_sub(1)?;
+            // Beyond the end: the entries are not those that the iteration began with.
+            if *position > keys.n_entries() {
+                return None;
+            }
+            *position = position.checked_sub(1)?;
             let index = *position;
             if let (Some(key), Some(value)) = (keys.load_key(index, &self.header), keys.load_value(index, &self.header)) {
                 return Some(Entry { key, value, hash: keys.entry_hash(index) });
@@ -502,8 +506,12 @@ impl DictObject {
 
     /// `dict.update(other)` for a dict, entry by entry.
     pub fn update_from(&self, other: &DictObject, thread: &mut Thread) -> PyResult<()> {
+        let n = other.len();
         for entry in other.entries() {
             self.set_hashed(*entry.key, entry.hash, entry.value, thread)?;
+            if other.len() != n && !(crate::object::FREE_THREADED && crate::threads::thread_state::has_other_threads()) {
+                return Err(thread.raise(&exc::RUNTIME_ERROR, "dict mutated during update"));
+            }
         }
         Ok(())
     }

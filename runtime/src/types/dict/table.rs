@@ -19,6 +19,8 @@ pub enum Lookup {
 #[repr(C)]
 pub struct Keys {
     log2: u8,
+    /// Made with a gap: the order of the entries is not that in which they came.
+    has_prepended: AtomicBool,
     /// All keys are exact `str`.
     all_strings: AtomicBool,
     version: AtomicU32,
@@ -28,6 +30,8 @@ pub struct Keys {
     first: AtomicUsize,
     /// Entries before this one have never been used: room at the front. At most `first`.
     gap: AtomicUsize,
+    /// Indices that are not empty, dummies included: a search ends at an empty one.
+    placed: AtomicUsize,
 }
 
 #[repr(C)]
@@ -52,12 +56,14 @@ struct SharedEmpty {
 static SHARED_EMPTY: SharedEmpty = SharedEmpty {
     keys: Keys {
         log2: 0,
+        has_prepended: AtomicBool::new(false),
         all_strings: AtomicBool::new(true),
         version: AtomicU32::new(0),
         n_entries: AtomicUsize::new(0),
         capacity: 0,
         first: AtomicUsize::new(0),
         gap: AtomicUsize::new(0),
+        placed: AtomicUsize::new(0),
     },
     indices: [AtomicU8::new(u8::MAX)],
 };
@@ -120,12 +126,14 @@ impl Keys {
             }
             block.cast::<Keys>().write(Keys {
                 log2,
+                has_prepended: AtomicBool::new(false),
                 all_strings: AtomicBool::new(true),
                 version: AtomicU32::new(0),
                 n_entries: AtomicUsize::new(0),
                 capacity,
                 first: AtomicUsize::new(0),
                 gap: AtomicUsize::new(0),
+                placed: AtomicUsize::new(0),
             });
             std::ptr::write_bytes(block.add(size_of::<Keys>()), 0xFF, entries_at - size_of::<Keys>());
             std::ptr::write_bytes(block.add(entries_at), 0, layout.size() - entries_at);
@@ -379,7 +387,14 @@ impl Keys {
 
     #[inline]
     pub fn has_room(&self) -> bool {
-        self.n_entries.load(Ordering::Relaxed) < self.capacity
+        self.n_entries.load(Ordering::Relaxed) < self.capacity && self.has_free_index()
+    }
+
+    /// Whether one more index leaves enough empty ones. Only tails that were given back and gaps make this fail before
+    /// the entries run out.
+    #[inline]
+    fn has_free_index(&self) -> bool {
+        self.placed.load(Ordering::Relaxed) < (1usize << self.log2) * 5 / 6
     }
 
     /// Where a search for the first entry starts.
@@ -394,7 +409,7 @@ impl Keys {
 
     /// Whether an entry can be put before all others.
     pub fn has_gap(&self) -> bool {
-        self.gap.load(Ordering::Relaxed) > 0
+        self.gap.load(Ordering::Relaxed) > 0 && self.has_free_index()
     }
 
     /// Puts an entry before all others; the caller knows that there is a gap.
@@ -432,6 +447,7 @@ impl Keys {
         loop {
             if self.index_at(probe.index) == EMPTY {
                 self.store_index(probe.index, index);
+                self.placed.store(self.placed.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
                 return;
             }
             self.step(&mut probe);
@@ -442,7 +458,10 @@ impl Keys {
         self.entry(index).value.replace_locked(Some(value))
     }
 
-    pub fn remove_locked(&self, index: usize, hash: i64) -> Option<(Owned, Owned)> {
+    /// Takes an entry out. With `is_last` it is the last live one, which no search for another key passes: its index
+    /// becomes empty again unless other threads may be searching.
+    pub fn remove_locked(&self, index: usize, hash: i64, is_last: bool) -> Option<(Owned, Owned)> {
+        let reuse = is_last && !self.has_prepended.load(Ordering::Relaxed) && !(crate::object::refcount::FREE_THREADED && crate::threads::thread_state::has_other_threads());
         let entry = self.entry(index);
         let value = entry.value.replace_locked(None)?;
         let key = entry.key.replace_locked(None)?;
@@ -450,7 +469,10 @@ impl Keys {
         while probe.left > 0 {
             let at = self.index_at(probe.index);
             if at as usize == index {
-                self.store_index(probe.index, DUMMY);
+                self.store_index(probe.index, if reuse { EMPTY } else { DUMMY });
+                if reuse {
+                    self.placed.store(self.placed.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+                }
                 break;
             }
             if at == EMPTY {
@@ -482,6 +504,7 @@ impl Keys {
         // late readers still find the words here, kept alive by the new block until it changes, after which the objects'
         // headers decide (try-increment) while this block waits for its grace period.
         let target = unsafe { &*new };
+        target.has_prepended.store(gap > 0, Ordering::Relaxed);
         target.first.store(gap, Ordering::Relaxed);
         target.gap.store(gap, Ordering::Relaxed);
         let mut n = gap;

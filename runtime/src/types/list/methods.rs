@@ -234,6 +234,10 @@ fn list_compare(left: Value, right: Value, op: CompareOp, thread: &mut Thread) -
         match (a.get(i), b.get(i)) {
             (Some(x), Some(y)) => {
                 if !compare::equals(*x, *y, thread)? {
+                    if i >= a.len() || i >= b.len() {
+                        // The comparison has shortened one: the lengths decide.
+                        return Ok(Owned::bool(op.holds(a.len().cmp(&b.len()))));
+                    }
                     return match op {
                         CompareOp::Eq => Ok(Owned::false_()),
                         CompareOp::Ne => Ok(Owned::true_()),
@@ -253,6 +257,9 @@ fn list_new(class: Value, _args: Args<'_>, _kwnames: KwNames, _thread: &mut Thre
 
 fn list_init(this: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult<()> {
     static SIGNATURE: LazySignature = LazySignature::new("(iterable=(), /)");
+    // A subclass with its own `__new__` may take keyword arguments there.
+    let own_new = this.type_object().slots.new.raw() != crate::types::builtin_types::LIST.get().slots.new.raw();
+    let kwnames = if own_new { KwNames::NONE } else { kwnames };
     let bound = SIGNATURE.bind("list", args, kwnames, thread)?;
     drop(ListObject::of(this).take_all());
     if let Some(iterable) = bound.args().get(0) {
@@ -379,9 +386,10 @@ fn sort(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     };
     let list = ListObject::of(this);
     // The list looks empty while it is sorted, as in CPython.
-    let items = list.take_all();
+    let (items, marker) = list.take_all_marked();
     let (items, result) = sort_items(items, key, reverse, thread);
-    let meddled = !list.is_empty();
+    run_pending(thread);
+    let meddled = !list.is_untouched(marker);
     drop(list.replace_all(items));
     result?;
     if meddled {

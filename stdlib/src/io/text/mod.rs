@@ -154,6 +154,10 @@ fn text_argument(value: Value, name: &str, thread: &mut Thread) -> PyResult<Stri
         let type_name = value.type_object().full_name();
         return Err(thread.raise_type_error(format!("TextIOWrapper() argument '{name}' must be str or None, not {type_name}")));
     }
+    if StrObject::of(value).as_utf8().is_none() {
+        // Raises: the name has characters that cannot be encoded.
+        pyrt_runtime::codecs::native::encode(Codec::Utf8, value, "strict", thread)?;
+    }
     let text = StrObject::of(value).to_string_lossy();
     if text.contains('\0') {
         return Err(thread.raise_value_error("embedded null character"));
@@ -310,10 +314,13 @@ fn reconfigure(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
             (None, None) => text(slot(this, &of(this).errors)),
         };
         let new_encoding = match encoding {
-            Some(encoding) => match text_argument(encoding, "encoding", thread)? {
-                name if name == "locale" => locale_encoding(),
-                name => name,
-            },
+            Some(encoding) if StrObject::of(encoding).equals_str("locale") => locale_encoding(),
+            Some(encoding) => {
+                if StrObject::of(encoding).as_utf8().is_none() {
+                    pyrt_runtime::codecs::native::encode(Codec::Utf8, encoding, "strict", thread)?;
+                }
+                StrObject::of(encoding).to_string_lossy()
+            }
             None => text(slot(this, &of(this).encoding)),
         };
         let buffer = buffer_of(this, thread)?;
@@ -366,7 +373,29 @@ fn write(this: Value, text: Value, thread: &mut Thread) -> PyResult {
     let flush_line = line_buffering && (has_newline || contains(object, b'\r'));
     let mut translated = None;
     if let Some(end) = end.filter(|_| has_newline) {
-        translated = Some(replace_newlines(text, end));
+        translated = Some(if string::is_exact(text) {
+            replace_newlines(text, end)
+        } else {
+            let end = string::from_ascii(end);
+            let replaced = method(text, "replace", &[*Owned::str("\n"), *end], thread)?;
+            if !string::is_str(*replaced) {
+                let name = replaced.type_object().full_name();
+                return Err(thread.raise_type_error(format!("str.replace() should return str, not {name}")));
+            }
+            // That code may have closed or changed the stream.
+            check_open(this, thread)?;
+            let (is_ready, can_write) = {
+                let state = of(this).state.lock();
+                (state.is_ready, state.can_write)
+            };
+            if !is_ready {
+                return Err(thread.raise_value_error("I/O operation on uninitialized object"));
+            }
+            if !can_write {
+                return Err(unsupported("not writable", thread));
+            }
+            replaced
+        });
     }
     let source = translated.as_ref().map_or(text, |text| **text);
     let ascii = StrObject::of(source).as_ascii().filter(|_| takes_ascii);
@@ -378,11 +407,11 @@ fn write(this: Value, text: Value, thread: &mut Thread) -> PyResult {
             &owned
         }
     };
-    let would_overflow = {
+    // Code of the binary stream may write here meanwhile: that comes first.
+    while {
         let state = of(this).state.lock();
         !state.pending.is_empty() && state.pending.len() + encoded.len() > chunk_size
-    };
-    if would_overflow {
+    } {
         flush_pending(this, *buffer, thread)?;
     }
     let is_full = {
@@ -398,9 +427,15 @@ fn write(this: Value, text: Value, thread: &mut Thread) -> PyResult {
     }
     let has_read = {
         let mut state = of(this).state.lock();
-        let old = (state.decoded.take(), state.snapshot.take());
-        state.used = 0;
-        state.can_read && (old.0.is_some() || old.1.is_some())
+        // Without positions what was read ahead stays: reading and writing are apart then.
+        let had_snapshot = state.snapshot.take().is_some();
+        let old = if had_snapshot { state.decoded.take() } else { None };
+        if had_snapshot {
+            state.used = 0;
+        }
+        drop(state);
+        drop(old);
+        had_snapshot
     };
     if has_read {
         reading::reset_decoder(this, thread)?;
@@ -441,6 +476,10 @@ fn flush(this: Value, thread: &mut Thread) -> PyResult {
 fn close(this: Value, thread: &mut Thread) -> PyResult {
     let buffer = buffer_of(this, thread)?;
     if attribute_truth(*buffer, "closed", thread)? {
+        return Ok(Owned::none());
+    }
+    if slot(this, &of(this).buffer).is_none() {
+        // Asking has detached it.
         return Ok(Owned::none());
     }
     if of(this).base.is_finalizing() && method(*buffer, "_dealloc_warn", &[this], thread).is_err() {
@@ -492,11 +531,7 @@ attributes! {
 }
 
 fn buffer_attribute(this: Value, thread: &mut Thread) -> PyResult {
-    match slot(this, &of(this).buffer) {
-        Some(buffer) => Ok(buffer),
-        None if of(this).state.lock().is_ready => Ok(Owned::none()),
-        None => Err(thread.raise_value_error("I/O operation on uninitialized object")),
-    }
+    buffer_of(this, thread)
 }
 
 fn encoding(this: Value, _thread: &mut Thread) -> PyResult {
@@ -532,7 +567,7 @@ fn chunk_size(this: Value, thread: &mut Thread) -> PyResult {
 
 fn set_chunk_size(this: Value, value: Option<Value>, thread: &mut Thread) -> PyResult<()> {
     buffer_of(this, thread)?;
-    let Some(value) = value else { return Err(thread.raise(&exc::ATTRIBUTE_ERROR, "cannot delete attribute")) };
+    let Some(value) = value else { return Err(thread.raise(&exc::ATTRIBUTE_ERROR, "_CHUNK_SIZE cannot be deleted")) };
     let size = convert::index_as_i64(value, thread, Some(&exc::VALUE_ERROR))?;
     if size <= 0 {
         return Err(thread.raise_value_error("a strictly positive integer is required"));
