@@ -171,8 +171,8 @@ fn current_locals(thread: &mut Thread) -> PyResult {
     }
     // SAFETY: as above.
     match unsafe { Value::from_slot((*frame).locals) } {
-        Some(locals) => Ok(locals.to_owned()),
-        None => crate::types::frame_object::locals_snapshot(frame, thread),
+        Some(locals) if !crate::types::frame_object::has_hidden_locals(frame) => Ok(locals.to_owned()),
+        _ => crate::types::frame_object::locals_snapshot(frame, thread),
     }
 }
 

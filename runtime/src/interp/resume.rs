@@ -137,6 +137,17 @@ pub fn throw_started(generator: Value, thread: &mut Thread) -> PyResult<Sent> {
     let object = GeneratorObject::of_any(generator);
     let _hold = generator.to_owned();
     let frame = link(thread, object, true);
+    // The handlers' stack depth counts the value that the `yield` would have given.
+    // SAFETY: a suspended frame has room for it.
+    unsafe {
+        *(*frame).sp = Value::none().bits();
+        (*frame).sp = (*frame).sp.add(1);
+    }
+    // What the generator is handling is the context.
+    if let Some(exception) = thread.take_exception() {
+        crate::exceptions::chain_context(&exception, thread);
+        thread.set_exception(exception);
+    }
     let result = dispatch::run_throwing(thread, frame)?;
     Ok(if object.state() == State::Finished { Sent::Returned(result) } else { Sent::Yielded(result) })
 }

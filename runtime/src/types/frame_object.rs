@@ -312,10 +312,17 @@ fn get_generator(this: Value, _thread: &mut Thread) -> PyResult {
 fn get_locals(this: Value, thread: &mut Thread) -> PyResult {
     let frame = frame_of(this, thread)?;
     // SAFETY: a live frame.
-    if let Some(locals) = Value::from_slot(unsafe { (*frame).locals }) {
+    if let Some(locals) = Value::from_slot(unsafe { (*frame).locals }).filter(|_| !has_hidden_locals(frame)) {
         return Ok(locals.to_owned());
     }
     Ok(lifetime::allocate_object(FRAME_LOCALS_PROXY.get(), |header| LocalsProxy { header, frame: this.to_owned() }))
+}
+
+/// Whether the frame of a module or class body is inside a comprehension that has been compiled into it.
+pub fn has_hidden_locals(frame: *mut Frame) -> bool {
+    // SAFETY: a live frame.
+    let code = unsafe { (*frame).code() };
+    (0..code.nlocalsplus as usize).any(|i| code.local_kind(i).contains(LocalKind::HIDDEN) && Frame::local(frame, i).is_some())
 }
 
 /// `locals()` of a function: a snapshot as a dict.
@@ -324,9 +331,6 @@ pub fn locals_snapshot(frame: *mut Frame, thread: &mut Thread) -> PyResult {
     // SAFETY: a live frame.
     let code = unsafe { (*frame).code() };
     for (i, &name) in code.local_names().iter().enumerate() {
-        if code.local_kind(i).contains(LocalKind::HIDDEN) {
-            continue;
-        }
         if let Some(value) = variable(frame, i) {
             DictObject::of(*made).set(name, value, thread)?;
         }
@@ -365,7 +369,7 @@ fn find_variable(frame: *mut Frame, name: Value) -> Option<usize> {
     code.local_names()
         .iter()
         .enumerate()
-        .position(|(i, own)| !code.local_kind(i).contains(LocalKind::HIDDEN) && StrObject::of(*own).equals(StrObject::of(name)))
+        .position(|(i, own)| (!code.local_kind(i).contains(LocalKind::HIDDEN) || Frame::local(frame, i).is_some()) && StrObject::of(*own).equals(StrObject::of(name)))
 }
 
 fn proxy_dict(this: Value, thread: &mut Thread) -> PyResult {

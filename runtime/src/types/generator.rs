@@ -310,13 +310,29 @@ pub fn prepare_throw(class: Value, value: Option<Value>, traceback: Option<Value
         )));
     };
     if !crate::exceptions::object::is_exception(*exception) {
-        return Err(thread.raise_type_error("exceptions must derive from BaseException"));
+        let class = crate::protocol::special::safe_repr(class, thread);
+        let got = crate::protocol::special::safe_repr(exception.type_object().value(), thread);
+        return Err(thread.raise_type_error(format!("calling {class} should have returned an instance of BaseException, not {got}")));
     }
     if let Some(traceback) = traceback {
         ExceptionObject::of(*exception).set_traceback(Some(traceback.to_owned()));
     }
     thread.set_exception(exception);
     Ok(())
+}
+
+/// Does something to the sub-iterator of a generator whose frame is shown as the caller meanwhile.
+fn shown_as_caller<T>(generator: &GeneratorObject, thread: &mut Thread, call: impl FnOnce(&mut Thread) -> T) -> T {
+    let frame = generator.frame_ptr();
+    // SAFETY: the generator is marked as running: its frame is this thread's.
+    unsafe {
+        (*frame).previous = thread.frame;
+        thread.frame = frame;
+        let result = call(thread);
+        thread.frame = (*frame).previous;
+        (*frame).previous = std::ptr::null_mut();
+        result
+    }
 }
 
 /// Throws the thread's exception into a generator.
@@ -379,7 +395,7 @@ fn throw_delegated(this: Value, receiver: Value, thread: &mut Thread) -> PyResul
             let kind = object.kind_name();
             return Err(thread.raise_value_error(format!("{kind} already executing")));
         }
-        let closed = close_iterator(receiver, thread);
+        let closed = shown_as_caller(object, thread, |thread| close_iterator(receiver, thread));
         object.set_state(State::Suspended);
         if closed.is_ok() {
             thread.set_exception(exception);
@@ -395,10 +411,10 @@ fn throw_delegated(this: Value, receiver: Value, thread: &mut Thread) -> PyResul
     }
     let result = if is_generator_like(receiver) {
         thread.set_exception(exception);
-        throw_current(receiver, thread)
+        shown_as_caller(object, thread, |thread| throw_current(receiver, thread))
     } else {
         match attribute::get_optional(receiver, crate::names::names().throw, thread) {
-            Ok(Some(method)) => match call::call(*method, &[*exception], thread) {
+            Ok(Some(method)) => match shown_as_caller(object, thread, |thread| call::call(*method, &[*exception], thread)) {
                 Ok(value) => Ok(Sent::Yielded(value)),
                 Err(raised) => Err(raised),
             },

@@ -68,10 +68,10 @@ operator!(int_add, |a, b| a.checked_add(b), |a, b, thread| { let _ = &thread; Ok
 operator!(int_subtract, |a, b| a.checked_sub(b), |a, b, thread| { let _ = &thread; Ok(a - b) });
 operator!(int_multiply, |a, b| a.checked_mul(b), |a, b, thread| { let _ = &thread; Ok(a * b) });
 operator!(int_floor_divide, |a, b| floor_div_i64(a, b), |a, b, thread| {
-    integer::floor_div(&a, &b).map_err(|error| int_error(error, "integer division or modulo by zero", thread))
+    integer::floor_div(&a, &b).map_err(|error| int_error(error, "division by zero", thread))
 });
 operator!(int_remainder, |a, b| floor_mod_i64(a, b), |a, b, thread| {
-    integer::floor_mod(&a, &b).map_err(|error| int_error(error, "integer modulo by zero", thread))
+    integer::floor_mod(&a, &b).map_err(|error| int_error(error, "division by zero", thread))
 });
 operator!(int_and, |a, b| Some(a & b), |a, b, thread| { let _ = &thread; Ok(a & b) });
 operator!(int_or, |a, b| Some(a | b), |a, b, thread| { let _ = &thread; Ok(a | b) });
@@ -130,7 +130,7 @@ fn int_divmod(left: Value, right: Value, thread: &mut Thread) -> PyResult {
         }
     }
     let (quotient, remainder) = integer::div_mod(&to_bigint(left), &to_bigint(right))
-        .map_err(|error| int_error(error, "integer division or modulo by zero", thread))?;
+        .map_err(|error| int_error(error, "division by zero", thread))?;
     Ok(tuple::pack([from_bigint(&quotient), from_bigint(&remainder)]))
 }
 
