@@ -594,7 +594,7 @@ fn set_start(this: Value, value: Option<Value>, thread: &mut Thread) -> PyResult
 }
 
 fn set_end(this: Value, value: Option<Value>, thread: &mut Thread) -> PyResult<()> {
-    let Some(value) = value else { return Err(thread.raise_type_error("can't delete numeric/char attribute")) };
+    let Some(value) = value else { return Err(thread.raise_type_error("attribute value type must be bool")) };
     let n = convert::index_as_i64(value, thread, Some(&exc::OVERFLOW_ERROR))?;
     UnicodeErrorObject::of(this).end.store(n, Ordering::Relaxed);
     Ok(())

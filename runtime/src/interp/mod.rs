@@ -4,6 +4,7 @@ pub mod call_frame;
 pub mod dispatch;
 pub mod frame;
 pub mod inline_cache;
+pub mod line_jump;
 pub mod locations;
 pub mod ops;
 pub mod resume;

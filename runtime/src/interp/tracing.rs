@@ -255,7 +255,7 @@ fn make_monitoring(code: &CodeObject) -> &Monitoring {
 }
 
 /// The first units of the code's instructions, with their base opcodes and operands.
-fn instructions(code: &CodeObject) -> Vec<(usize, Opcode, u32)> {
+pub fn instructions(code: &CodeObject) -> Vec<(usize, Opcode, u32)> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(unit) = code.units.get(at) {
@@ -681,9 +681,11 @@ pub fn exception_handled(thread: &mut Thread, frame: *mut Frame) {
 #[cold]
 pub fn frame_unwound(thread: &mut Thread, frame: *mut Frame) {
     let Some(exception) = thread.take_exception() else { return };
+    thread.is_unwinding = true;
     let result = fire_simple(event::PY_UNWIND, &[*exception], thread, frame)
         .and_then(|()| trace(thread, frame, "return", Value::none()))
         .and_then(|()| profile(thread, frame, "return", Value::none()));
+    thread.is_unwinding = false;
     restore(exception, result, thread);
 }
 
@@ -738,6 +740,17 @@ fn call_trace(thread: &mut Thread, frame: *mut Frame, function: Owned, what: &st
     if thread.tracing {
         return Ok(());
     }
+    // SAFETY: the running frame: what its instruction is.
+    let opcode = unsafe { opcode_at((*frame).code(), (*frame).unit()) };
+    thread.trace_event = match what {
+        "line" => event::LINE,
+        // SAFETY: as above.
+        "call" if unsafe { unit_oparg((*(*frame).ip).load(Ordering::Relaxed)) } & 3 == 0 => event::PY_START,
+        "call" => event::PY_RESUME,
+        "return" if opcode == Opcode::YIELD_VALUE as u8 && !thread.is_unwinding => event::PY_YIELD,
+        "return" => event::PY_RETURN,
+        _ => event::RAISE,
+    };
     let object = frame_object::of_frame(frame);
     thread.tracing = true;
     let result = call::call(*function, &[*object, *crate::names::interned(what), argument], thread);

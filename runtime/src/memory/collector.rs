@@ -284,7 +284,7 @@ fn find_garbage(thread: &mut Thread) -> Vec<Owned> {
         .into_iter()
         .filter(|address| !alive.contains(address))
         // SAFETY: unreachable but not freed; the reference keeps it until it is cleared.
-        .map(|address| unsafe { Value::from_header(address as *const Header) }.to_owned())
+        .map(|address| Value::from_header(address as *const Header).to_owned())
         .collect();
     thread_state::reset_gc_bytes();
     for slot in heap::all_slots() {

@@ -37,8 +37,7 @@ pub fn delete_item(container: Value, key: Value, thread: &mut Thread) -> PyResul
         Some(function) => function(container, key, None, thread),
         None => {
             let name = ty.full_name();
-            let what = if ty.slots.subscript.raw() == 0 { "doesn't" } else { "doesn't" };
-            Err(thread.raise_type_error(format!("'{name}' object {what} support item deletion")))
+            Err(thread.raise_type_error(format!("'{name}' object doesn't support item deletion")))
         }
     }
 }

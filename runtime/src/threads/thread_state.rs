@@ -104,6 +104,10 @@ pub struct Thread {
     pub trace_function: Option<Owned>,
     pub profile_function: Option<Owned>,
     pub tracing: bool,
+    /// The event that the trace function is called for (`interp::tracing::event`).
+    pub trace_event: u32,
+    /// A frame is being left by an exception.
+    pub is_unwinding: bool,
     /// The dict of `threading.local` storage and others' per-thread data.
     pub dict: Option<Owned>,
     pub is_main: bool,
@@ -319,6 +323,8 @@ pub fn register(interpreter: &'static Interpreter, is_main: bool, native_limit: 
         trace_function: None,
         profile_function: None,
         tracing: false,
+        trace_event: 0,
+        is_unwinding: false,
         dict: None,
         is_main,
         native_depth: 0,

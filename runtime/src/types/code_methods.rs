@@ -325,7 +325,7 @@ pub(super) fn branches(this: Value, thread: &mut Thread) -> PyResult {
         let start = at;
         let oparg = extended << 8 | usize::from(argument);
         let known = Opcode::from_u8(opcode);
-        let next = at + 1 + known.map_or(0, |known| usize::from(known.caches()));
+        let next = at + 1 + known.map_or(0, Opcode::caches);
         extended = 0;
         let branch = match known {
             Some(Opcode::EXTENDED_ARG) => {

@@ -259,8 +259,10 @@ fn get_lineno(this: Value, thread: &mut Thread) -> PyResult {
     Ok(unsafe { (*frame).line() }.map_or_else(Owned::none, |line| Owned::int(i64::from(line))))
 }
 
-fn set_lineno(_this: Value, _value: Option<Value>, thread: &mut Thread) -> PyResult<()> {
-    Err(thread.raise_value_error("f_lineno can only be set in a trace function"))
+fn set_lineno(this: Value, value: Option<Value>, thread: &mut Thread) -> PyResult<()> {
+    let frame = frame_of(this, thread)?;
+    let has_trace = FrameObject::of(this).trace_function().is_some();
+    crate::interp::line_jump::assign(frame, has_trace, value, thread)
 }
 
 fn get_trace(this: Value, _thread: &mut Thread) -> PyResult {

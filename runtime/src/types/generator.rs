@@ -345,7 +345,12 @@ pub fn throw_current(this: Value, thread: &mut Thread) -> PyResult<Sent> {
         let kind = object.kind_name();
         return Err(thread.raise_value_error(format!("{kind} already executing")));
     }
-    chain_own_context(object, thread);
+    throw_into(this, thread)
+}
+
+/// Resumes a generator that has been started by this thread with the thread's exception.
+fn throw_into(this: Value, thread: &mut Thread) -> PyResult<Sent> {
+    chain_own_context(GeneratorObject::of_any(this), thread);
     resume::throw_started(this, thread)
 }
 
@@ -382,7 +387,7 @@ fn throw_delegated(this: Value, receiver: Value, thread: &mut Thread) -> PyResul
         if !object.try_start() {
             return Err(crate::object::value::Raised::stored());
         }
-        return resume::throw_started(this, thread);
+        return throw_into(this, thread);
     }
     if !object.try_start() {
         let kind = object.kind_name();
@@ -403,7 +408,7 @@ fn throw_delegated(this: Value, receiver: Value, thread: &mut Thread) -> PyResul
                 if !object.try_start() {
                     return Err(crate::object::value::Raised::stored());
                 }
-                return resume::throw_started(this, thread);
+                return throw_into(this, thread);
             }
             Err(raised) => Err(raised),
         }
@@ -419,9 +424,9 @@ fn throw_delegated(this: Value, receiver: Value, thread: &mut Thread) -> PyResul
             let slot = &crate::exceptions::object::ValueException::of(*stop).value;
             drop(slot.replace_locked(Some(value)));
             thread.set_exception(stop);
-            resume::throw_started(this, thread)
+            throw_into(this, thread)
         }
-        Err(_) => resume::throw_started(this, thread),
+        Err(_) => throw_into(this, thread),
     }
 }
 

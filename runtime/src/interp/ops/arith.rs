@@ -97,7 +97,7 @@ fn specialize_binary_slow(frame: *mut Frame, oparg: u32, left: Value, right: Val
 macro_rules! int_op {
     ($name:ident, $compute:path) => {
         #[inline(always)]
-        pub fn $name(r: &mut Regs<'_>, oparg: u32) -> Flow {
+        pub fn $name(r: &mut Regs<'_>, _oparg: u32) -> Flow {
             // SAFETY: two operands.
             let (left, right) = unsafe { (Value::from_bits(r.peek(2)), Value::from_bits(r.peek(1))) };
             if Value::both_small_ints(left, right) {

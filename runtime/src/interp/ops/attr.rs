@@ -277,7 +277,7 @@ pub fn load_attr_slot(r: &mut Regs<'_>, oparg: u32) -> Flow {
 }
 
 #[inline(always)]
-pub fn load_attr_method(r: &mut Regs<'_>, oparg: u32) -> Flow {
+pub fn load_attr_method(r: &mut Regs<'_>, _oparg: u32) -> Flow {
     let cell = r.cell();
     let word = cell.word();
     let object = r.value(1);

@@ -106,6 +106,14 @@ pub fn returned_inline(r: &mut Regs<'_>, previous: *mut Frame, word: u64) -> Flo
         r.jump(unit_oparg(unit));
         return Flow::Next;
     }
+    if crate::interp::tracing::watches_exceptions(r.thread) {
+        // SAFETY: an owned word.
+        let value = unsafe { Value::from_bits(word) };
+        if !value.is_none() && crate::interp::tracing::iteration_stopped(r.thread, previous, value).is_err() {
+            close(word, r.thread);
+            return Flow::Raised;
+        }
+    }
     r.release_last_too(word);
     exhausted(r, unit_oparg(unit))
 }

@@ -12,7 +12,7 @@ use crate::types::list::ListObject;
 use crate::types::tuple::TupleObject;
 
 #[inline(always)]
-pub fn binary_op_subscr_list_int(r: &mut Regs<'_>, oparg: u32) -> Flow {
+pub fn binary_op_subscr_list_int(r: &mut Regs<'_>, _oparg: u32) -> Flow {
     let (container, index) = (r.value(2), r.value(1));
     if index.is_small_int() && container.has_shape(shapes::LIST) {
         let list = ListObject::of(container);
@@ -33,7 +33,7 @@ pub fn binary_op_subscr_list_int(r: &mut Regs<'_>, oparg: u32) -> Flow {
 }
 
 #[inline(always)]
-pub fn binary_op_subscr_tuple_int(r: &mut Regs<'_>, oparg: u32) -> Flow {
+pub fn binary_op_subscr_tuple_int(r: &mut Regs<'_>, _oparg: u32) -> Flow {
     let (container, index) = (r.value(2), r.value(1));
     if index.is_small_int() && container.has_shape(shapes::TUPLE) {
         let items = TupleObject::of(container).items();
@@ -52,7 +52,7 @@ pub fn binary_op_subscr_tuple_int(r: &mut Regs<'_>, oparg: u32) -> Flow {
 }
 
 #[inline(always)]
-pub fn binary_op_subscr_dict(r: &mut Regs<'_>, oparg: u32) -> Flow {
+pub fn binary_op_subscr_dict(r: &mut Regs<'_>, _oparg: u32) -> Flow {
     let (container, key) = (r.value(2), r.value(1));
     if container.has_shape(shapes::DICT) {
         r.sync();

@@ -386,9 +386,10 @@ fn sort(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     };
     let list = ListObject::of(this);
     // The list looks empty while it is sorted, as in CPython.
-    let items = list.take_all();
+    let (items, marker) = list.take_all_marked();
     let (items, result) = sort_items(items, key, reverse, thread);
-    let meddled = !list.is_empty();
+    run_pending(thread);
+    let meddled = !list.is_untouched(marker);
     drop(list.replace_all(items));
     result?;
     if meddled {

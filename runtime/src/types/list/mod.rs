@@ -252,10 +252,27 @@ impl ListObject {
 
     /// Takes all items out, leaving the list empty.
     pub fn take_all(&self) -> Vec<Owned> {
+        self.take_all_leaving(std::ptr::null_mut())
+    }
+
+    /// As [`ListObject::take_all`] for sorting: leaves an array without room behind, whose address tells
+    /// [`ListObject::is_untouched`] later whether anything has changed the list.
+    pub fn take_all_marked(&self) -> (Vec<Owned>, usize) {
+        let marker = Array::allocate(0).unwrap_or(std::ptr::null_mut());
+        (self.take_all_leaving(marker), marker as usize)
+    }
+
+    /// Whether the list is as [`ListObject::take_all_marked`] left it.
+    pub fn is_untouched(&self, marker: usize) -> bool {
+        self.len() == 0 && self.array.load(Ordering::Acquire) as usize == marker
+    }
+
+    fn take_all_leaving(&self, new: *mut Array) -> Vec<Owned> {
         let (array, len) = {
             let _guard = self.header.lock_leaf();
-            let array = self.array.swap(std::ptr::null_mut(), Ordering::AcqRel);
-            (array, self.len.swap(0, Ordering::AcqRel))
+            // The length first: a reader that still sees the old one checks the capacity of the array that it finds.
+            let len = self.len.swap(0, Ordering::AcqRel);
+            (self.array.swap(new, Ordering::AcqRel), len)
         };
         let mut items = Vec::with_capacity(len);
         (0..len).for_each(|i| items.extend(Array::slot(array, i).replace_locked(None)));
