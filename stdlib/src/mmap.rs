@@ -260,8 +260,7 @@ fn find_by(this: Value, args: Args<'_>, backward: bool, thread: &mut Thread) -> 
     };
     let (start, end) = (index(1, thread)?, index(2, thread)?);
     let found = with(this, thread, |map| {
-        let start = start.map_or(if backward { map.at } else { map.at }, |start| clamp(start, map.size));
-        let start = if backward && args.get(1).is_none() { map.at.min(start) } else { start };
+        let start = start.map_or(map.at, |start| clamp(start, map.size));
         let end = end.map_or(map.size, |end| clamp(end, map.size));
         let part = map.bytes().get(start..end)?;
         let at = if backward { memchr::memmem::rfind(part, &wanted) } else { memchr::memmem::find(part, &wanted) };
