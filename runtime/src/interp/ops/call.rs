@@ -475,17 +475,6 @@ fn call_other(r: &mut Regs<'_>, n: usize, kwnames: KwNames) -> Flow {
     finish_call(r, n, result)
 }
 
-/// A signal that came during a native call is handled before the next instruction.
-#[cold]
-#[inline(never)]
-fn serve_signals_slow(r: &mut Regs<'_>) -> Flow {
-    r.sync();
-    match crate::threads::safepoint::serve_signals(r.thread) {
-        Ok(()) => Flow::Next,
-        Err(_) => Flow::Raised,
-    }
-}
-
 #[inline(always)]
 fn finish_call(r: &mut Regs<'_>, n: usize, result: PyResult) -> Flow {
     match result {
@@ -498,9 +487,6 @@ fn finish_call(r: &mut Regs<'_>, n: usize, result: PyResult) -> Flow {
             if crate::threads::thread_state::has_pending() {
                 r.sync();
                 crate::object::lifetime::drain_pending(r.thread);
-            }
-            if r.thread.requests() & crate::threads::thread_state::REQUEST_SIGNALS != 0 {
-                return serve_signals_slow(r);
             }
             Flow::Next
         }
