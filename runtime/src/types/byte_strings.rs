@@ -220,9 +220,21 @@ pub fn parse_hex(source: Value, thread: &mut Thread) -> PyResult<Vec<u8>> {
     }
 }
 
+/// Gives a `BytesWarning` if option `-b` asks for them.
+#[cold]
+pub fn warn_of_text(message: &str, thread: &mut Thread) -> PyResult<()> {
+    if thread.interpreter.config.read().bytes_warning > 0 {
+        crate::builtins::warn(&exc::BYTES_WARNING, message, 1, thread)?;
+    }
+    Ok(())
+}
+
 /// Comparison of a bytes or bytearray with anything that lends memory.
 pub fn compare_with(this: Value, other: Value, op: compare::CompareOp, thread: &mut Thread) -> PyResult {
     if !buffer::supports_buffer(other) {
+        if string::is_str(other) && matches!(op, compare::CompareOp::Eq | compare::CompareOp::Ne) {
+            warn_of_text("Comparison between bytearray and string", thread)?;
+        }
         return Ok(Owned::not_implemented());
     }
     let right = bytes_like(other, thread)?;

@@ -171,6 +171,11 @@ fn array_iter(this: Value, _thread: &mut Thread) -> PyResult {
     Ok(new_bytearray_iterator(this))
 }
 
+fn array_str(this: Value, thread: &mut Thread) -> PyResult {
+    byte_strings::warn_of_text("str() on a bytearray instance", thread)?;
+    array_repr(this, thread)
+}
+
 fn array_compare(left: Value, right: Value, op: CompareOp, thread: &mut Thread) -> PyResult {
     byte_strings::compare_with(left, right, op, thread)
 }
@@ -462,7 +467,7 @@ pub static SPEC: TypeSpec = TypeSpec {
     unhashable: true,
     slots: &[
         SlotFn::repr(array_repr),
-        SlotFn::str(array_repr),
+        SlotFn::str(array_str),
         SlotFn::richcompare(array_compare),
         SlotFn::iter(array_iter),
         SlotFn::new(array_new),

@@ -25,6 +25,11 @@ fn bytes_repr(this: Value, _thread: &mut Thread) -> PyResult {
     Ok(string::from_ascii(&[b"b", quoted.as_slice()].concat()))
 }
 
+fn bytes_str(this: Value, thread: &mut Thread) -> PyResult {
+    byte_strings::warn_of_text("str() on a bytes instance", thread)?;
+    bytes_repr(this, thread)
+}
+
 fn bytes_hash(this: Value, _thread: &mut Thread) -> PyResult<i64> {
     Ok(BytesObject::of(this).hash())
 }
@@ -37,8 +42,15 @@ fn bytes_iter(this: Value, _thread: &mut Thread) -> PyResult {
     Ok(new_iterator(&BYTES_ITERATOR, this))
 }
 
-fn bytes_compare(left: Value, right: Value, op: CompareOp, _thread: &mut Thread) -> PyResult {
+fn bytes_compare(left: Value, right: Value, op: CompareOp, thread: &mut Thread) -> PyResult {
     if !is_bytes(right) {
+        if matches!(op, CompareOp::Eq | CompareOp::Ne) {
+            if string::is_str(right) {
+                byte_strings::warn_of_text("Comparison between bytes and string", thread)?;
+            } else if crate::protocol::convert::is_int(right) {
+                byte_strings::warn_of_text("Comparison between bytes and int", thread)?;
+            }
+        }
         return Ok(Owned::not_implemented());
     }
     Ok(Owned::bool(op.holds(BytesObject::of(left).as_slice().cmp(BytesObject::of(right).as_slice()))))
@@ -156,7 +168,7 @@ pub static SPEC: TypeSpec = TypeSpec {
     item_size: 1,
     slots: &[
         SlotFn::repr(bytes_repr),
-        SlotFn::str(bytes_repr),
+        SlotFn::str(bytes_str),
         SlotFn::hash(bytes_hash),
         SlotFn::richcompare(bytes_compare),
         SlotFn::iter(bytes_iter),
