@@ -148,9 +148,7 @@ fn parse(arguments: &[OsString], program: &str, config: &mut Config) -> Result<G
                     };
                 }
                 _ => {
-                    let text = format!("unknown option {}", argument.to_string_lossy());
-                    let text = text.replacen("unknown option", "Unknown option:", 1);
-                    return Err(usage(&text, program));
+                    return Err(usage(&format!("Unknown option: {}", argument.to_string_lossy()), program));
                 }
             }
             continue;

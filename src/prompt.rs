@@ -37,11 +37,6 @@ pub fn run_startup_file(thread: &mut Thread) -> PyResult<()> {
     Ok(())
 }
 
-/// Sets `sys.last_exc` from the exception that ended the program, which was shown already.
-pub fn remember_last_exception(thread: &mut Thread) {
-    drop(thread.take_exception());
-}
-
 /// Shows the exception, keeps it as `sys.last_exc`; SystemExit passes.
 fn show(thread: &mut Thread) -> PyResult<()> {
     if thread.exception_matches(&exc::SYSTEM_EXIT) {

@@ -41,7 +41,6 @@ pub fn run(options: Options, config: Config) -> i32 {
     let wants_prompt = thread.interpreter.config.read().inspect || std::env::var_os("PYTHONINSPECT").is_some_and(|text| !text.is_empty());
     let had_prompt = matches!(options.task, Task::StandardInput) && is_interactive(thread);
     if wants_prompt && !had_prompt {
-        prompt::remember_last_exception(thread);
         code = prompt::run(thread);
     }
     let ended = lifecycle::finish(thread);
@@ -147,7 +146,7 @@ fn open_stream(fd: i32, name: &str, open: &Owned, io: &Owned, thread: &mut Threa
     attribute::set(*raw, names::names().name, *label, thread)?;
     // SAFETY: asks about a descriptor.
     let is_terminal = unsafe { libc::isatty(fd) } == 1;
-    let line_buffering = Owned::bool(!unbuffered && (is_terminal || interactive) || unbuffered);
+    let line_buffering = Owned::bool(unbuffered || is_terminal || interactive);
     let write_through = Owned::bool(unbuffered && is_output);
     let lenient = is_c_locale() || utf8;
     let errors = match errors {

@@ -46,9 +46,17 @@ fn release_lock(_module: Value, thread: &mut Thread) -> PyResult {
     if IMPORT_LOCK.release(thread) { Ok(Owned::none()) } else { Err(thread.raise(&exc::RUNTIME_ERROR, "not holding the import lock")) }
 }
 
-/// In the child after `fork`.
-pub fn reset_after_fork(thread: &Thread) {
-    IMPORT_LOCK.reset_after_fork(thread);
+/// Before a fork: the child finds no import half done by a thread that is gone. What a signal handler raises while this
+/// waits is dropped, for `fork` cannot be half done either.
+pub fn hold_import_lock(thread: &mut Thread) {
+    if IMPORT_LOCK.acquire(thread).is_err() {
+        drop(thread.take_exception());
+    }
+}
+
+/// After a fork, in parent and child.
+pub fn release_import_lock(thread: &Thread) {
+    IMPORT_LOCK.release(thread);
 }
 
 /// Whether the runtime itself has the module, with the two that exist before import does.

@@ -1,6 +1,5 @@
 //! The node classes of `_ast` as data: everything is read off the compiler's one table of the grammar.
 
-use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::OnceLock;
 
@@ -74,13 +73,6 @@ pub fn nodes() -> &'static [NodeSchema] {
             })
             .collect()
     })
-}
-
-/// The schema of a class by name.
-pub fn node(name: &str) -> Option<&'static NodeSchema> {
-    static BY_NAME: OnceLock<HashMap<&'static str, &'static NodeSchema>> = OnceLock::new();
-    // The product `arg` and the like are named apart from all sums' variants.
-    BY_NAME.get_or_init(|| nodes().iter().map(|node| (node.name, node)).collect()).get(name).copied()
 }
 
 /// The docstring of a sum.

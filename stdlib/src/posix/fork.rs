@@ -43,27 +43,15 @@ fn run_at_fork(kind: usize, thread: &mut Thread) {
     }
 }
 
-/// The import lock: held while the process forks, so that the child finds no import half done by a thread that is gone.
-fn import_lock(method: &str, thread: &mut Thread) {
-    let modules = thread.interpreter.modules_dict();
-    let imp = modules.and_then(|modules| pyrt_runtime::types::dict::DictObject::of(*modules).get_by_text("_imp"));
-    if let Some(imp) = imp {
-        let name = pyrt_runtime::names::interned(method);
-        if call::call_method(*imp, *name, &[], thread).is_err() {
-            drop(thread.take_exception());
-        }
-    }
-}
-
 /// What must be done before a fork by any means.
 pub fn before(thread: &mut Thread) {
     run_at_fork(0, thread);
-    import_lock("acquire_lock", thread);
+    crate::imp::hold_import_lock(thread);
 }
 
 /// What the parent does after a fork.
 pub fn after_in_parent(thread: &mut Thread) {
-    import_lock("release_lock", thread);
+    crate::imp::release_import_lock(thread);
     run_at_fork(2, thread);
 }
 
@@ -72,7 +60,8 @@ pub fn after_in_child(thread: &mut Thread) {
     crate::signal::reset_after_fork();
     crate::signal::adopt_main(thread);
     crate::thread::handle::reset_after_fork(thread);
-    import_lock("release_lock", thread);
+    crate::warnings::reset_after_fork(thread);
+    crate::imp::release_import_lock(thread);
     run_at_fork(1, thread);
 }
 

@@ -19,6 +19,7 @@ use pyrt_runtime::threads::safepoint;
 use pyrt_runtime::threads::thread_state::{REQUEST_SIGNALS, Thread, ThreadShared};
 use pyrt_runtime::types::builtin_types::{StaticType, shapes};
 use pyrt_runtime::types::type_object::{MethodDef, SlotFn, TYPE_WEAKREFABLE, TypeObject, TypeSpec, method};
+use super::recursive_lock::RecursiveLock;
 use pyrt_runtime::types::{int, tuple};
 
 use crate::duration::{self, Rounding};
@@ -253,59 +254,21 @@ pub static LOCK: StaticType = StaticType::new(&TypeSpec {
     ..TypeSpec::DEFAULT
 });
 
-/// `owner` and `count` are written by the holder only; others read `owner` to compare it with themselves.
 #[repr(C)]
 struct RLockObject {
     header: Header,
-    raw: RawLock,
-    owner: AtomicU64,
-    count: AtomicU64,
+    lock: RecursiveLock,
 }
 
-fn rlock_of<'a>(value: Value) -> &'a RLockObject {
+fn rlock_of<'a>(value: Value) -> &'a RecursiveLock {
     // SAFETY: the methods below belong to the type.
-    unsafe { value.as_ref() }
-}
-
-impl RLockObject {
-    fn is_mine(&self, thread: &Thread) -> bool {
-        self.owner.load(Ordering::Relaxed) == ident(thread)
-    }
-
-    fn take(&self, thread: &Thread, count: u64) {
-        self.count.store(count, Ordering::Relaxed);
-        self.owner.store(ident(thread), Ordering::Relaxed);
-    }
-
-    /// Counts once more if the thread is the holder.
-    fn enter_again(&self, thread: &mut Thread) -> PyResult<bool> {
-        if !self.is_mine(thread) {
-            return Ok(false);
-        }
-        match self.count.load(Ordering::Relaxed).checked_add(1) {
-            Some(count) => self.count.store(count, Ordering::Relaxed),
-            None => return Err(thread.raise(&exc::OVERFLOW_ERROR, "Internal lock count overflowed")),
-        }
-        Ok(true)
-    }
-
-    fn leave(&self) {
-        self.count.store(0, Ordering::Relaxed);
-        self.owner.store(0, Ordering::Relaxed);
-        self.raw.release();
-    }
-}
-
-fn ident(thread: &Thread) -> u64 {
-    thread.shared.ident.load(Ordering::Relaxed)
+    &unsafe { value.as_ref::<RLockObject>() }.lock
 }
 
 fn rlock_new(class: Value, _args: Args<'_>, _kwnames: KwNames, _thread: &mut Thread) -> PyResult {
     Ok(lifetime::allocate_object(TypeObject::of(class), |header| RLockObject {
         header,
-        raw: RawLock::new(),
-        owner: AtomicU64::new(0),
-        count: AtomicU64::new(0),
+        lock: RecursiveLock::new(),
     }))
 }
 
@@ -326,24 +289,16 @@ fn rlock_acquire(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
 }
 
 fn rlock_enter(this: Value, thread: &mut Thread) -> PyResult {
-    let lock = rlock_of(this);
-    if !lock.enter_again(thread)? {
-        lock.raw.acquire_until(None, thread)?;
-        lock.take(thread, 1);
-    }
+    rlock_of(this).acquire(thread)?;
     Ok(Owned::bool(true))
 }
 
 fn rlock_release(this: Value, thread: &mut Thread) -> PyResult {
-    let lock = rlock_of(this);
-    if !lock.is_mine(thread) {
-        return Err(thread.raise(&exc::RUNTIME_ERROR, "cannot release un-acquired lock"));
+    if rlock_of(this).release(thread) {
+        Ok(Owned::none())
+    } else {
+        Err(thread.raise(&exc::RUNTIME_ERROR, "cannot release un-acquired lock"))
     }
-    match lock.count.load(Ordering::Relaxed) {
-        0 | 1 => lock.leave(),
-        count => lock.count.store(count - 1, Ordering::Relaxed),
-    }
-    Ok(Owned::none())
 }
 
 fn rlock_exit(this: Value, _args: Args<'_>, thread: &mut Thread) -> PyResult {
@@ -389,10 +344,7 @@ fn rlock_acquire_restore(this: Value, state: Value, thread: &mut Thread) -> PyRe
 }
 
 fn rlock_reset(this: Value, _thread: &mut Thread) -> PyResult {
-    let lock = rlock_of(this);
-    lock.count.store(0, Ordering::Relaxed);
-    lock.owner.store(0, Ordering::Relaxed);
-    lock.raw.reset();
+    rlock_of(this).reset();
     Ok(Owned::none())
 }
 
