@@ -41,7 +41,7 @@ def run(arguments, work, combine):
     n = arguments.threads
     start = time.perf_counter()
     if arguments.weak:
-        wholes = [combine([result]) for result in in_threads(n, lambda k: work(0, 1))]
+        wholes = in_threads(n, lambda k: combine([work(0, 1)]))
         if any(whole != wholes[0] for whole in wholes):
             raise SystemExit(f"the threads disagree: {wholes}")
         result = wholes[0]
