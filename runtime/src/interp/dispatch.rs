@@ -317,6 +317,39 @@ impl Regs<'_> {
         self.ip = unsafe { self.code().units.as_ptr().add(unit as usize) };
     }
 
+    /// Gives a truth to the next instruction: a conditional jump is done at once, anything else finds a bool on the stack.
+    #[inline(always)]
+    pub fn push_truth(&mut self, truth: bool) {
+        // SAFETY: no code ends with the instructions that call this.
+        let unit = unsafe { (*self.ip).load(Ordering::Relaxed) };
+        let wanted = match unit as u8 {
+            number if number == Opcode::POP_JUMP_IF_FALSE as u8 => false,
+            number if number == Opcode::POP_JUMP_IF_TRUE as u8 => true,
+            _ => return self.push(Value::bool(truth).bits()),
+        };
+        if truth == wanted {
+            self.jump(unit >> 8);
+        } else {
+            // SAFETY: behind the jump.
+            self.ip = unsafe { self.ip.add(1) };
+        }
+    }
+
+    /// Gives an owned word to the next instruction: a STORE_FAST is done at once, anything else finds it on the stack.
+    #[inline(always)]
+    pub fn push_for_store(&mut self, word: u64) {
+        // SAFETY: no code ends with the instructions that call this.
+        let unit = unsafe { (*self.ip).load(Ordering::Relaxed) };
+        if unit as u8 != Opcode::STORE_FAST as u8 {
+            return self.push(word);
+        }
+        let old = self.local(unit >> 8);
+        self.set_local(unit >> 8, word);
+        // SAFETY: behind the STORE_FAST.
+        self.ip = unsafe { self.ip.add(1) };
+        self.release_last(old);
+    }
+
     /// Continues in `frame`, which is (or becomes) the thread's innermost.
     #[inline(always)]
     pub fn enter(&mut self, frame: *mut Frame) {

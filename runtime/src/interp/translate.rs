@@ -68,7 +68,8 @@ pub fn translate(data: &CodeData) -> Result<Translated, String> {
         instructions.push((opcode, extended | byte, at as u32));
         extended = 0;
         first = None;
-        units += unit_length(opcode) as u32;
+        // NOT_TAKEN does nothing: monitoring speaks of the jump before it.
+        units += if opcode == Opcode::NOT_TAKEN { 0 } else { unit_length(opcode) as u32 };
         at += 1 + opcode.caches();
     }
     if instructions.is_empty() {
@@ -96,6 +97,9 @@ pub fn translate(data: &CodeData) -> Result<Translated, String> {
             } else {
                 oparg = 0;
             }
+        }
+        if opcode == Opcode::NOT_TAKEN {
+            continue;
         }
         if oparg >= 1 << 24 {
             return Err("code: argument too large".into());

@@ -27,6 +27,7 @@ const MAX_DEALLOC_DEPTH: u32 = 40;
 /// `init` writes every field behind the header; `size` is at least that of the layout it writes.
 #[inline]
 pub unsafe fn allocate(ty: &TypeObject, size: usize, init: impl FnOnce(*mut u8)) -> Option<Owned> {
+    let shape = ty.root_shape();
     let slot = thread_state::heap_slot();
     // SAFETY: the slot is this thread's.
     let block = unsafe { HeapSlot::allocate(slot, Kind::Object, size) };
@@ -42,12 +43,12 @@ pub unsafe fn allocate(ty: &TypeObject, size: usize, init: impl FnOnce(*mut u8))
     unsafe {
         let header = block.cast::<Header>();
         if size > MAX_SMALL || !FREE_THREADED {
-            header.write(Header::new((*slot).id, flags, ty.root_shape()));
+            header.write(Header::new((*slot).id, flags, shape));
         } else {
             (*header).local_refs.store(1, Ordering::Relaxed);
             (*header).lock.store(0, Ordering::Relaxed);
             (*header).flags.store(flags, Ordering::Relaxed);
-            (*header).shape.store(ty.root_shape(), Ordering::Relaxed);
+            (*header).shape.store(shape, Ordering::Relaxed);
             (*header).owner.store((*slot).id, Ordering::Relaxed);
             // Release: a stale reader that sees this word as alive sees the rest of the header.
             (*header).shared_refs.store(0, Ordering::Release);
@@ -66,6 +67,8 @@ pub unsafe fn allocate(ty: &TypeObject, size: usize, init: impl FnOnce(*mut u8))
 /// Allocates a fixed-size object and moves `object` in, whose header is filled in here.
 #[inline]
 pub fn allocate_object<T>(ty: &TypeObject, make: impl FnOnce(Header) -> T) -> Owned {
+    // The shape before the size: see `TypeObject::basic_size`.
+    let shape = ty.root_shape();
     let size = size_of::<T>().max(ty.basic_size());
     let slot = thread_state::heap_slot();
     // SAFETY: the slot is this thread's.
@@ -80,7 +83,7 @@ pub fn allocate_object<T>(ty: &TypeObject, make: impl FnOnce(Header) -> T) -> Ow
     // SAFETY: the block is fresh and large enough for `T`; the rest up to the type's basic size is zeroed, which is
     // what empty slots (dict, attributes) look like.
     unsafe {
-        block.cast::<T>().write(make(Header::new((*slot).id, flags, ty.root_shape())));
+        block.cast::<T>().write(make(Header::new((*slot).id, flags, shape)));
         if size > size_of::<T>() {
             std::ptr::write_bytes(block.add(size_of::<T>()), 0, size - size_of::<T>());
         }

@@ -46,6 +46,10 @@ pub struct ShapeEntry {
     /// Index of the first attribute slot, in words from the start of the object.
     first_slot: u16,
     capacity: u16,
+    /// Attributes in slots.
+    length: u16,
+    /// The shape that this one follows from by an addition, 0 for roots.
+    parent: AtomicU32,
     layout: AtomicPtr<ShapeLayout>,
 }
 
@@ -166,12 +170,27 @@ impl ShapeEntry {
     }
 }
 
-/// Writes the entry of a built-in type's fixed shape.
-pub fn define_builtin(shape: ShapeId, ty: *mut TypeObject, mode: AttributeMode) {
-    write_entry(shape, ty, mode, 0, 0, null_mut());
+/// Whether `to` is what `from` becomes when an attribute is added in the slot at word `offset` of the object.
+#[inline(always)]
+pub fn is_successor(from: ShapeId, to: ShapeId, offset: usize) -> bool {
+    // Relaxed: written once, with the entry.
+    let new = entry(to);
+    new.parent.load(Ordering::Relaxed) == from && usize::from(new.first_slot) + usize::from(new.length) == offset + 1
 }
 
-fn write_entry(shape: ShapeId, ty: *mut TypeObject, mode: AttributeMode, first_slot: usize, capacity: usize, layout: *mut ShapeLayout) {
+/// Writes the entry of a built-in type's fixed shape.
+pub fn define_builtin(shape: ShapeId, ty: *mut TypeObject, mode: AttributeMode) {
+    write_entry(shape, ty, mode, (0, 0), (0, 0), null_mut());
+}
+
+fn write_entry(
+    shape: ShapeId,
+    ty: *mut TypeObject,
+    mode: AttributeMode,
+    (first_slot, capacity): (usize, usize),
+    (parent, length): (ShapeId, usize),
+    layout: *mut ShapeLayout,
+) {
     // SAFETY: the number has just been given out (or is fixed and defined once), so nobody reads the entry yet; it is
     // published with the object or type that carries it.
     unsafe {
@@ -182,6 +201,8 @@ fn write_entry(shape: ShapeId, ty: *mut TypeObject, mode: AttributeMode, first_s
             mode: mode as u8,
             first_slot: first_slot as u16,
             capacity: capacity as u16,
+            length: length as u16,
+            parent: AtomicU32::new(parent),
             layout: AtomicPtr::new(layout),
         });
     }
@@ -207,7 +228,7 @@ pub fn new_root(ty: *mut TypeObject, mode: AttributeMode, first_slot: usize, cap
     } else {
         null_mut()
     };
-    write_entry(shape, ty, mode, first_slot, capacity, layout);
+    write_entry(shape, ty, mode, (first_slot, capacity), (0, 0), layout);
     Some(shape)
 }
 
@@ -236,8 +257,9 @@ pub fn transition(from: ShapeId, name: Value) -> Option<ShapeId> {
     let mut keys = Vec::with_capacity(layout.keys.len() + 1);
     keys.extend_from_slice(&layout.keys);
     keys.push(name);
+    let length = keys.len();
     let new = Box::into_raw(Box::new(ShapeLayout { keys: keys.into_boxed_slice(), transitions: LeafMutex::new(Vec::new()) }));
-    write_entry(to, old.ty_pointer(), AttributeMode::Inline, old.first_slot(), old.capacity(), new);
+    write_entry(to, old.ty_pointer(), AttributeMode::Inline, (old.first_slot(), old.capacity()), (from, length), new);
     if old.version() == 0 {
         entry(to).version.store(0, Ordering::Relaxed);
     }

@@ -487,6 +487,14 @@ impl Slot {
             self.0.store(new.bits(), Ordering::Relaxed);
             return Ok(Owned(old));
         }
+        if !crate::threads::thread_state::has_other_threads() {
+            // No other thread has ever been: none stores meanwhile.
+            if self.0.load(Ordering::Relaxed) != old.bits() {
+                return Err(ManuallyDrop::into_inner(new));
+            }
+            self.0.store(new.bits(), Ordering::Release);
+            return Ok(Owned(old));
+        }
         // AcqRel: publishes the new value, takes over the old one.
         match self.0.compare_exchange(old.bits(), new.bits(), Ordering::AcqRel, Ordering::Relaxed) {
             Ok(_) => Ok(Owned(old)),

@@ -43,12 +43,12 @@ pub fn lookup_type(ty: &TypeObject, name: Value, thread: &mut Thread) -> Option<
 #[inline(never)]
 fn lookup_type_slow(ty: &TypeObject, name: Value, thread: &mut Thread) -> Option<Owned> {
     // The version is read before the lookup: what changes meanwhile makes the entry stale at once.
-    let version = ty.version();
+    let (shape, version) = ty.shape_and_version();
     let found = lookup_mro(ty, name);
     // Plain values are not kept: replacing one by another changes no version (PROTOCOLS M14).
     let is_cacheable = found.as_ref().is_none_or(|found| crate::types::class::is_cached_kind(**found));
     if is_cacheable && StrObject::of(name).is_interned() && string::is_exact(name) {
-        thread.type_cache.put(ty, version, name, found.as_ref().map(Owned::value));
+        thread.type_cache.put(shape, version, name, found.as_ref().map(Owned::value));
     }
     found
 }
@@ -434,6 +434,9 @@ fn instance_set(object: Value, name: Value, value: Value, thread: &mut Thread) -
             drop(guard);
             drop(stale);
             return Ok(());
+        }
+        if entry.keys().len() >= entry.capacity() {
+            crate::types::class_layout::grow_inline_capacity(object.type_object(), entry.capacity());
         }
         move_to_dict(object, thread)?;
     }

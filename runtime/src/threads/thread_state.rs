@@ -16,7 +16,7 @@ use crate::memory::reclamation;
 use crate::object::refcount::{self, AfterRelease, FREE_THREADED};
 use crate::object::value::{Owned, Value};
 use crate::sync::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, LeafMutex, LeafMutexGuard, Ordering, Resettable};
-use crate::types::type_object::TypeCache;
+use crate::types::type_object::{SlotCache, TypeCache};
 
 /// Stop for a stop-the-world pause.
 pub const REQUEST_STOP: u32 = 1 << 0;
@@ -92,6 +92,7 @@ pub struct Thread {
     /// Python frames that may still be pushed.
     pub recursion_left: i32,
     pub type_cache: Box<TypeCache>,
+    pub slot_cache: Box<SlotCache>,
     pub slot: *mut HeapSlot,
     /// Objects whose `repr` is being made (`reprlib`-like guard of containers).
     pub repr_active: Vec<u64>,
@@ -316,6 +317,7 @@ pub fn register(interpreter: &'static Interpreter, is_main: bool, native_limit: 
         chain_limit: native_limit,
         recursion_left: interpreter.recursion_limit(),
         type_cache: TypeCache::new(),
+        slot_cache: SlotCache::new(),
         slot,
         repr_active: Vec::new(),
         context: None,

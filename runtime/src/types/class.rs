@@ -138,11 +138,13 @@ pub fn is_cached_kind(value: Value) -> bool {
 
 /// Facts about `ty` and the classes derived from it are no longer what caches say.
 pub fn bump_versions(ty: &TypeObject) {
+    // The root first: one that is replaced meanwhile is on the list already.
+    let root = ty.root_shape();
     let (shapes, subclasses) = {
         let lists = ty.lists.lock();
         (lists.shapes.clone(), lists.subclasses.clone())
     };
-    crate::object::shape::entry(ty.root_shape()).bump_version();
+    crate::object::shape::entry(root).bump_version();
     for shape in shapes {
         crate::object::shape::entry(shape).bump_version();
     }
@@ -473,7 +475,7 @@ fn set_type_params(this: Value, value: Option<Value>, thread: &mut Thread) -> Py
 }
 
 fn get_basicsize(this: Value, _thread: &mut Thread) -> PyResult {
-    Ok(Owned::usize(TypeObject::of(this).basic_size()))
+    Ok(Owned::usize(TypeObject::of(this).fixed_size()))
 }
 
 fn get_itemsize(this: Value, _thread: &mut Thread) -> PyResult {

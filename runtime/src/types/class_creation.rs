@@ -17,8 +17,6 @@ use crate::types::{class_layout, cell, class, class_mro, class_static_method, de
 
 /// Inline attribute slots of a class that says nothing about its attributes.
 const DEFAULT_CAPACITY: usize = 6;
-/// The most inline attribute slots of a class.
-const MAX_CAPACITY: usize = 30;
 
 /// `type.__new__(meta, name, bases, namespace, **keywords)`.
 pub fn type_new(meta: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult {
@@ -190,7 +188,7 @@ fn create(meta: &TypeObject, name: Value, bases: Value, namespace: Value, thread
         ty.item_size = base.item_size;
         ty.dict_place = plan.dict_place;
         ty.end_area = plan.end_area as u32;
-        ty.inline_capacity = plan.inline_capacity as u16;
+        ty.inline_capacity.store(plan.inline_capacity as u16, Ordering::Relaxed);
         ty
     });
     let ty = TypeObject::of(*made);
@@ -320,7 +318,7 @@ fn plan_slots(base: &TypeObject, bases: &[Value], class_dict: &DictObject, name:
         basic_size: base.basic_size as usize,
         dict_place: base.dict_place,
         end_area: base.end_area as usize,
-        inline_capacity: usize::from(base.inline_capacity),
+        inline_capacity: base.inline_capacity(),
         members: Vec::new(),
         slot_names: None,
         added_dict: false,
@@ -427,7 +425,7 @@ fn plan_slots(base: &TypeObject, bases: &[Value], class_dict: &DictObject, name:
             .get_str(names.__static_attributes__)
             .filter(|attributes| attributes.has_shape(shapes::TUPLE))
             .map_or(0, |attributes| TupleObject::of(*attributes).len());
-        (wanted + usize::from(base.inline_capacity)).max(DEFAULT_CAPACITY.min(wanted + 4)).max(2).min(MAX_CAPACITY)
+        (wanted + base.inline_capacity()).max(DEFAULT_CAPACITY.min(wanted + 4)).max(2).min(class_layout::MAX_CAPACITY)
     } else {
         0
     };
@@ -531,7 +529,6 @@ pub fn set_bases(class: Value, value: Option<Value>, thread: &mut Thread) -> PyR
     let old_base = ty.base();
     let same_layout = old_base.is_some_and(|old| {
         old.basic_size == new_base.basic_size && old.dict_place == new_base.dict_place && old.item_size == new_base.item_size
-            && old.inline_capacity == new_base.inline_capacity
     }) || old_base.is_some_and(|old| {
         old.solid_base.load(Ordering::Relaxed) == new_base.solid_base.load(Ordering::Relaxed)
             && new_base.has_flag(TYPE_HEAP) && old.has_flag(TYPE_HEAP)

@@ -178,7 +178,24 @@ fn zip_new(class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) 
 }
 
 fn zip_next(this: Value, thread: &mut Thread) -> PyResult<Option<Owned>> {
-    Ok(next_row(of(this), "zip", thread)?.map(|row| tuple::from_vec(row.into_vec())))
+    let object = of(this);
+    if let [first, second] = *object.iterators() {
+        // The usual case, without a vector.
+        if let Some(left) = iterate::next(first, thread)? {
+            if let Some(right) = iterate::next(second, thread)? {
+                return Ok(Some(tuple::pack([left, right])));
+            }
+            if object.is_strict() {
+                check_lengths(object, "zip", 1, thread)?;
+            }
+            return Ok(None);
+        }
+        if object.is_strict() {
+            check_lengths(object, "zip", 0, thread)?;
+        }
+        return Ok(None);
+    }
+    Ok(next_row(object, "zip", thread)?.map(tuple::from_row))
 }
 
 fn zip_reduce(this: Value, _thread: &mut Thread) -> PyResult {

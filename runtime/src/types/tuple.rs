@@ -148,9 +148,25 @@ pub unsafe fn from_stack(from: *const Value, n: usize) -> Option<Owned> {
     unsafe { build(n, |to| std::ptr::copy_nonoverlapping(from, to, n)) }
 }
 
-/// A tuple of one, two or three items.
+/// A tuple of a few items.
+#[inline]
 pub fn pack<const N: usize>(items: [Owned; N]) -> Owned {
-    from_vec(Vec::from(items))
+    // SAFETY: all words are written; an array of `Owned` is one of words.
+    let made = unsafe { build(N, |to| to.cast::<[Owned; N]>().write(items)) };
+    made.unwrap_or_else(|| std::alloc::handle_alloc_error(std::alloc::Layout::new::<u64>()))
+}
+
+/// A tuple that takes over the items of a vector on the stack.
+pub fn from_row(mut items: smallvec::SmallVec<[Owned; 4]>) -> Owned {
+    let n = items.len();
+    // SAFETY: the words are moved: the vector forgets them.
+    let made = unsafe {
+        build(n, |to| {
+            std::ptr::copy_nonoverlapping(items.as_ptr().cast::<Value>(), to, n);
+            items.set_len(0);
+        })
+    };
+    made.unwrap_or_else(|| std::alloc::handle_alloc_error(std::alloc::Layout::new::<u64>()))
 }
 
 /// An object of a subclass of tuple with these items and `ty`'s attribute area zeroed.

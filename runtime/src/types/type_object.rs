@@ -13,7 +13,7 @@ use crate::object::shape::{self, AttributeMode, ShapeId};
 use crate::object::value::{Owned, PyResult, Slot, Value};
 use crate::protocol::args::{Args, KwNames};
 use crate::protocol::compare::CompareOp;
-use crate::sync::{AtomicU32, AtomicUsize, LeafMutex, LeafMutexGuard, Ordering};
+use crate::sync::{AtomicU16, AtomicU32, AtomicUsize, LeafMutex, LeafMutexGuard, Ordering};
 use crate::threads::thread_state::Thread;
 use crate::types::dict::DictObject;
 use crate::types::tuple::TupleObject;
@@ -236,7 +236,9 @@ pub struct TypeObject {
     /// Bytes of the area behind the items of variable-sized subclasses (dict pointer, then `__slots__`).
     pub(crate) end_area: u32,
     /// Number of inline attribute slots behind `basic_size`.
-    pub(crate) inline_capacity: u16,
+    /// Inline attribute slots of new instances. Grows (`class_layout::grow_inline_capacity`), before the root shape that
+    /// says so is published.
+    pub(crate) inline_capacity: AtomicU16,
     /// Part of `object_flags` that is fixed by the type.
     pub(crate) object_flags: u8,
     pub(crate) name: Slot,
@@ -387,7 +389,7 @@ impl TypeObject {
             item_size: 0,
             dict_place: DictPlace::None,
             end_area: 0,
-            inline_capacity: 0,
+            inline_capacity: AtomicU16::new(0),
             object_flags: if flags & TYPE_GC != 0 { FLAG_GC } else { 0 },
             name: Slot::empty(),
             qualname: Slot::empty(),
@@ -442,10 +444,22 @@ impl TypeObject {
         self.object_flags
     }
 
-    /// Bytes of an instance without items, inline attribute slots included.
+    /// Bytes of an instance without items and without inline attribute slots.
+    #[inline]
+    pub fn fixed_size(&self) -> usize {
+        self.basic_size as usize
+    }
+
+    /// Bytes of an instance without items, inline attribute slots included. Whoever allocates reads the root shape first:
+    /// there is never less room than a root shape read before says.
     #[inline(always)]
     pub fn basic_size(&self) -> usize {
-        self.basic_size as usize + usize::from(self.inline_capacity) * 8
+        self.basic_size as usize + self.inline_capacity() * 8
+    }
+
+    #[inline(always)]
+    pub fn inline_capacity(&self) -> usize {
+        usize::from(self.inline_capacity.load(Ordering::Relaxed))
     }
 
     /// Word offset of the first inline attribute slot.
@@ -463,11 +477,12 @@ impl TypeObject {
     /// The shape of a new instance.
     #[inline(always)]
     pub fn root_shape(&self) -> ShapeId {
-        self.root_shape.load(Ordering::Relaxed)
+        // Acquire: pairs with the Release in `set_root_shape`: the capacity that goes with it is seen.
+        self.root_shape.load(Ordering::Acquire)
     }
 
     pub(crate) fn set_root_shape(&self, shape: ShapeId) {
-        self.root_shape.store(shape, Ordering::Relaxed);
+        self.root_shape.store(shape, Ordering::Release);
     }
 
     /// The shape of instances that keep their attributes in a dict. `None` when shape numbers have run out.
@@ -491,6 +506,13 @@ impl TypeObject {
     #[inline(always)]
     pub fn version(&self) -> u32 {
         shape::entry(self.root_shape()).version()
+    }
+
+    /// The root shape with its version: a fact found after this holds as long as that shape has that version.
+    #[inline(always)]
+    pub fn shape_and_version(&self) -> (ShapeId, u32) {
+        let shape = self.root_shape();
+        (shape, shape::entry(shape).version())
     }
 
     pub(crate) fn count_shape(&self) -> u32 {
@@ -667,18 +689,60 @@ impl TypeCache {
     pub fn get(&self, ty: &TypeObject, name: Value) -> Option<Option<Value>> {
         let shape = ty.root_shape();
         let entry = &self.entries[TypeCache::index(shape, name)];
-        if entry.shape == shape && entry.name == name.bits() && entry.version == ty.version() && entry.version != 0 {
+        if entry.shape == shape && entry.name == name.bits() && entry.version == shape::entry(shape).version() && entry.version != 0 {
             return Some(Value::from_slot(entry.found));
         }
         None
     }
 
     #[inline]
-    pub fn put(&mut self, ty: &TypeObject, version: u32, name: Value, found: Option<Value>) {
+    pub fn put(&mut self, shape: ShapeId, version: u32, name: Value, found: Option<Value>) {
         if version != 0 {
-            let shape = ty.root_shape();
             self.entries[TypeCache::index(shape, name)] =
                 TypeCacheEntry { shape, version, name: name.bits(), found: found.map_or(0, Value::bits) };
+        }
+    }
+}
+
+/// Where instances keep attributes, for loads whose site sees more shapes than its cell can hold: of the thread, by shape
+/// and name.
+pub struct SlotCache {
+    entries: [SlotCacheEntry; SLOT_CACHE_SIZE],
+}
+
+const SLOT_CACHE_SIZE: usize = 1024;
+
+#[derive(Clone, Copy)]
+struct SlotCacheEntry {
+    name: u64,
+    shape: ShapeId,
+    version: u16,
+    /// Offset in words from the start of the object.
+    offset: u16,
+}
+
+impl SlotCache {
+    pub fn new() -> Box<SlotCache> {
+        Box::new(SlotCache { entries: [SlotCacheEntry { name: 0, shape: 0, version: 0, offset: 0 }; SLOT_CACHE_SIZE] })
+    }
+
+    #[inline(always)]
+    fn index(shape: ShapeId, name: Value) -> usize {
+        ((name.bits() >> 4) as usize ^ (shape as usize).wrapping_mul(31)) % SLOT_CACHE_SIZE
+    }
+
+    /// The slot of attribute `name` (an interned string) in objects of this shape, if the load goes there.
+    #[inline(always)]
+    pub fn get(&self, shape: ShapeId, name: Value) -> Option<usize> {
+        let entry = &self.entries[SlotCache::index(shape, name)];
+        let is_it = entry.shape == shape && entry.name == name.bits() && u32::from(entry.version) == shape::entry(shape).version();
+        (is_it && entry.version != 0).then_some(usize::from(entry.offset))
+    }
+
+    /// `version` was read before the lookup that says so.
+    pub fn put(&mut self, shape: ShapeId, version: u32, name: Value, offset: usize) {
+        if let (Ok(version), Ok(offset)) = (u16::try_from(version), u16::try_from(offset)) {
+            self.entries[SlotCache::index(shape, name)] = SlotCacheEntry { name: name.bits(), shape, version, offset };
         }
     }
 }

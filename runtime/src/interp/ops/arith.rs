@@ -10,6 +10,8 @@ use crate::object::value::{Owned, PyResult, Value};
 use crate::protocol::binary::{self, BinaryOperator};
 use crate::protocol::compare::{self, CompareOp};
 use crate::threads::thread_state::Thread;
+use crate::types::builtin_types::shapes;
+use crate::types::float;
 use crate::types::string::{self, StrObject};
 
 #[inline(always)]
@@ -63,7 +65,6 @@ fn operate_on_immediates(oparg: u32, left: Value, right: Value) -> Option<Value>
 
 #[cold]
 fn specialize_binary_slow(frame: *mut Frame, oparg: u32, left: Value, right: Value, cell: &CacheCell) {
-    use crate::types::builtin_types::shapes;
     let _ = cell;
     let operator = BinaryOperator::from_oparg(oparg);
     let plain = operator.plain();
@@ -138,16 +139,28 @@ macro_rules! float_op {
                         r.set(1, result.bits());
                         return Flow::Next;
                     }
-                    // A float that needs a box, at a site that stays specialised.
-                    return r.instead(Opcode::BINARY_OP);
                 }
-                if is_boxed_float(left) || is_boxed_float(right) {
-                    return r.instead(Opcode::BINARY_OP);
-                }
+            }
+            // Floats in boxes, or a result that needs one, at a site that stays specialised.
+            if let Some(result) = boxed_floats(left, right, |a, b| a $operator b) {
+                r.skip_cell();
+                return r.finish_binary(Ok(result));
             }
             r.miss(Opcode::BINARY_OP)
         }
     };
+}
+
+/// An operation on two numbers of which one is a float, boxed or not.
+#[inline(never)]
+fn boxed_floats(left: Value, right: Value, operation: impl FnOnce(f64, f64) -> f64) -> Option<Owned> {
+    let left = left.unmarked();
+    let right = right.unmarked();
+    let number = |value: Value| immediate_number(value).or_else(|| if value.has_shape(shapes::FLOAT) { float::as_f64(value) } else { None });
+    if left.as_small_int().is_some() && right.as_small_int().is_some() {
+        return None;
+    }
+    Some(float::from_f64(operation(number(left)?, number(right)?)))
 }
 
 /// A small int or flonum as a float.
@@ -157,11 +170,6 @@ fn immediate_number(value: Value) -> Option<f64> {
         return Some(value.flonum_value());
     }
     value.as_small_int().map(|number| number as f64)
-}
-
-#[inline(always)]
-fn is_boxed_float(value: Value) -> bool {
-    value.unmarked().has_shape(crate::types::builtin_types::shapes::FLOAT)
 }
 
 float_op!(binary_op_add_float, +);
@@ -194,21 +202,22 @@ pub fn unary_not(r: &mut Regs<'_>) -> Flow {
 pub fn to_bool(r: &mut Regs<'_>) -> Flow {
     r.skip_cell();
     let value = r.value(1);
-    if value.is_true() || value.is_false() {
-        return Flow::Next;
-    }
-    if value.is_none() {
-        r.set(1, Value::false_().bits());
+    if value.is_true() || value.is_false() || value.is_none() {
+        r.pop();
+        r.push_truth(value.is_true());
         return Flow::Next;
     }
     if value.is_small_int() {
-        r.set(1, Value::bool(value.small_int_payload() != 0).bits());
+        r.pop();
+        r.push_truth(value.small_int_payload() != 0);
         return Flow::Next;
     }
     r.sync();
     match compare::truth(value, r.thread) {
         Ok(truth) => {
-            r.replace_last(1, Owned::bool(truth));
+            let word = r.pop();
+            r.push_truth(truth);
+            r.release_last(word);
             Flow::Next
         }
         Err(_) => Flow::Raised,
@@ -228,7 +237,7 @@ pub fn compare_op(r: &mut Regs<'_>, oparg: u32) -> Flow {
     if cell.should_attempt() {
         if Value::both_small_ints(left, right) {
             specialize_as(r.frame, Opcode::COMPARE_OP_INT);
-        } else if left.is_flonum() && right.is_flonum() {
+        } else if exact_number(left).is_some() && exact_number(right).is_some() {
             specialize_as(r.frame, Opcode::COMPARE_OP_FLOAT);
         } else if string::is_exact(left) && string::is_exact(right) && operator_of(oparg).is_equality() {
             specialize_as(r.frame, Opcode::COMPARE_OP_STR);
@@ -253,7 +262,8 @@ pub fn compare_op(r: &mut Regs<'_>, oparg: u32) -> Flow {
 fn finish_compare(r: &mut Regs<'_>, truth: bool) -> Flow {
     r.skip_cell();
     r.pop();
-    r.set(1, Value::bool(truth).bits());
+    r.pop();
+    r.push_truth(truth);
     Flow::Next
 }
 
@@ -272,11 +282,23 @@ pub fn compare_op_int(r: &mut Regs<'_>, oparg: u32) -> Flow {
 pub fn compare_op_float(r: &mut Regs<'_>, oparg: u32) -> Flow {
     // SAFETY: two operands.
     let (left, right) = unsafe { (Value::from_bits(r.peek(2)), Value::from_bits(r.peek(1))) };
-    if left.is_flonum() && right.is_flonum() {
-        let truth = operator_of(oparg).holds_float(left.flonum_value(), right.flonum_value());
+    if let (Some(a), Some(b)) = (exact_number(left), exact_number(right)) {
+        let truth = operator_of(oparg).holds_float(a, b);
         return finish_compare(r, truth);
     }
     r.miss(Opcode::COMPARE_OP)
+}
+
+/// An immediate as a float of exactly its value.
+#[inline(always)]
+fn exact_number(value: Value) -> Option<f64> {
+    if value.is_flonum() {
+        return Some(value.flonum_value());
+    }
+    match value.as_small_int() {
+        Some(number) if number.unsigned_abs() <= 1 << 53 => Some(number as f64),
+        _ => None,
+    }
 }
 
 #[inline(always)]
@@ -286,12 +308,7 @@ pub fn compare_op_str(r: &mut Regs<'_>, oparg: u32) -> Flow {
         let equal = StrObject::of(left).equals(StrObject::of(right));
         let truth = equal == (operator_of(oparg) == CompareOp::Eq);
         r.skip_cell();
-        let right = r.pop();
-        let left = r.peek(1);
-        r.set(1, Value::bool(truth).bits());
-        r.release_last(right);
-        r.release_last_too(left);
-        return Flow::Next;
+        return finish_truth(r, truth);
     }
     r.miss(Opcode::COMPARE_OP)
 }
@@ -299,7 +316,7 @@ pub fn compare_op_str(r: &mut Regs<'_>, oparg: u32) -> Flow {
 #[inline(always)]
 pub fn is_op(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let same = r.value(2).is(r.value(1));
-    r.finish_binary(Ok(Owned::bool(same != (oparg != 0))))
+    finish_truth(r, same != (oparg != 0))
 }
 
 #[inline(always)]
@@ -307,5 +324,19 @@ pub fn contains_op(r: &mut Regs<'_>, oparg: u32) -> Flow {
     r.skip_cell();
     r.sync();
     let result = crate::protocol::subscript::contains(r.value(1), r.value(2), r.thread);
-    r.finish_binary(result.map(|found| Owned::bool(found != (oparg != 0))))
+    match result {
+        Ok(found) => finish_truth(r, found != (oparg != 0)),
+        Err(_) => Flow::Raised,
+    }
+}
+
+/// Two operands make a bool.
+#[inline(always)]
+fn finish_truth(r: &mut Regs<'_>, truth: bool) -> Flow {
+    let right = r.pop();
+    let left = r.pop();
+    r.push_truth(truth);
+    r.release_last(right);
+    r.release_last_too(left);
+    Flow::Next
 }

@@ -8,7 +8,7 @@ use crate::interp::dispatch::{Flow, Regs};
 use crate::interp::frame::{Frame, into_owned};
 use crate::interp::inline_cache::{self, CacheCell};
 use crate::interp::ops::load_store::specialize_as;
-use crate::object::shape::{self, AttributeMode};
+use crate::object::shape::{self, AttributeMode, ShapeId};
 use crate::object::value::{Slot, Value};
 use crate::protocol::attribute;
 use crate::threads::thread_state::Thread;
@@ -39,6 +39,8 @@ const KIND_MEMBER: u8 = 2;
 const KIND_OBJECT: u8 = 3;
 /// The object is a class; the shape is that of its instances.
 const KIND_CLASS: u8 = 4;
+/// A store that adds an attribute in that slot; the second word is the shape afterwards.
+const KIND_ADD: u8 = 5;
 
 /// Whether the cell's shape fact holds for `object`.
 #[inline(always)]
@@ -64,6 +66,20 @@ pub fn load_attr(r: &mut Regs<'_>, oparg: u32) -> Flow {
     if cell.should_attempt() {
         specialize_load_slow(r.frame, object, name, oparg & 1 != 0, cell, r.thread);
     }
+    if object.is_pointer() {
+        if let Some(offset) = r.thread.slot_cache.get(object.shape(), name) {
+            // SAFETY: the shape has an attribute slot there.
+            if let Some(value) = attribute::load_inline(unsafe { slot_at(object, offset) }, object) {
+                r.replace_last(1, value);
+                if oparg & 1 != 0 {
+                    r.push(0);
+                }
+                return Flow::Next;
+            }
+        } else {
+            remember_slot(object, name, r.thread);
+        }
+    }
     if oparg & 1 != 0 {
         match attribute::load_method(object, name, r.thread) {
             Ok((method, true)) => {
@@ -83,6 +99,21 @@ pub fn load_attr(r: &mut Regs<'_>, oparg: u32) -> Flow {
     } else {
         let result = attribute::get(object, name, r.thread);
         r.finish_unary(result)
+    }
+}
+
+/// Puts the place of an attribute in the thread's cache, if it lies in a slot of the object and nothing on the class comes
+/// first.
+fn remember_slot(object: Value, name: Value, thread: &mut Thread) {
+    let shape = object.shape();
+    let entry = shape::entry(shape);
+    if entry.mode() != AttributeMode::Inline {
+        return;
+    }
+    let Some(index) = entry.find(name) else { return };
+    let (ty, version) = (entry.ty(), entry.version());
+    if attribute::uses_generic_lookup(ty) && attribute::lookup_type(ty, name, thread).is_none_or(|found| found.type_object().slots.descr_set.raw() == 0) {
+        thread.slot_cache.put(shape, version, name, entry.first_slot() + index);
     }
 }
 
@@ -145,6 +176,7 @@ fn specialize_load_slow(frame: *mut Frame, object: Value, name: Value, is_method
                 if offset < 4096 {
                     publish_in_front(cell, inline_cache::pack(shape, version, offset, KIND_INSTANCE));
                     specialize_as(frame, Opcode::LOAD_ATTR_INSTANCE_VALUE);
+                    thread.slot_cache.put(shape, version, name, offset);
                 }
                 return;
             }
@@ -164,7 +196,7 @@ fn specialize_load_slow(frame: *mut Frame, object: Value, name: Value, is_method
 #[cold]
 fn specialize_class_load(frame: *mut Frame, class: Value, name: Value, cell: &CacheCell, thread: &mut Thread) {
     let ty = TypeObject::of(class);
-    let (shape, version) = (ty.root_shape(), ty.version());
+    let (shape, version) = ty.shape_and_version();
     if version == 0 || version > 0xFFFF || attribute::lookup_type(class.type_object(), name, thread).is_some() {
         return;
     }
@@ -317,18 +349,19 @@ pub fn store_attr(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let name = r.name(oparg);
     r.sync();
     let (value, object) = (r.value(2), r.value(1));
+    let before = object.shape();
     if attribute::set(object, name, value, r.thread).is_err() {
         return Flow::Raised;
     }
     if cell.should_attempt() {
-        specialize_store_slow(r.frame, object, name, cell, r.thread);
+        specialize_store_slow(r.frame, object, before, name, cell, r.thread);
     }
     r.drop_n(2);
     Flow::Next
 }
 
 #[cold]
-fn specialize_store_slow(frame: *mut Frame, object: Value, name: Value, cell: &CacheCell, thread: &mut Thread) {
+fn specialize_store_slow(frame: *mut Frame, object: Value, before: ShapeId, name: Value, cell: &CacheCell, thread: &mut Thread) {
     let ty = object.type_object();
     if !object.is_pointer() || !attribute::uses_generic_store(ty) {
         return;
@@ -355,10 +388,30 @@ fn specialize_store_slow(frame: *mut Frame, object: Value, name: Value, cell: &C
     if entry.mode() == AttributeMode::Inline {
         if let Some(index) = entry.find(name) {
             let offset = entry.first_slot() + index;
-            if offset < 4096 {
-                publish_in_front(cell, inline_cache::pack(shape, version, offset, KIND_INSTANCE));
-                specialize_as(frame, Opcode::STORE_ATTR_INSTANCE_VALUE);
+            if offset >= 4096 {
+                return;
             }
+            let old = shape::entry(before);
+            let old_version = old.version();
+            // The name was added by a transition from the old shape to this one; what it looked up still holds.
+            let is_addition = before != shape
+                && old.mode() == AttributeMode::Inline
+                && std::ptr::eq(old.ty(), ty)
+                && old.keys().len() == index
+                && entry.keys().len() == index + 1
+                && (1..=0xFFFF).contains(&old_version);
+            if is_addition {
+                if attribute::lookup_type(ty, name, thread).is_some_and(|found| found.type_object().slots.descr_set.raw() != 0) {
+                    return;
+                }
+                // First the fact behind: a reader that has the word of an addition sees its shape or a later one, and
+                // checks that the shape follows from the one that the object has.
+                cell.publish_second(u64::from(shape));
+                cell.publish(inline_cache::pack(before, old_version, offset, KIND_ADD));
+            } else {
+                publish_in_front(cell, inline_cache::pack(shape, version, offset, KIND_INSTANCE));
+            }
+            specialize_as(frame, Opcode::STORE_ATTR_INSTANCE_VALUE);
         }
     }
 }
@@ -396,8 +449,40 @@ pub fn store_attr_instance_value(r: &mut Regs<'_>, _oparg: u32) -> Flow {
                 }
             }
         }
+    } else if guard(object, cell.word(), KIND_ADD) {
+        let added = add_attribute(cell, object, r.peek(2));
+        if added {
+            let object = r.pop();
+            r.pop();
+            r.release_last(object);
+            return Flow::Next;
+        }
     }
     r.miss(Opcode::STORE_ATTR)
+}
+
+/// Adds the attribute that the cell speaks of, if the object still has the shape for it; the word becomes the object's.
+#[inline(always)]
+fn add_attribute(cell: &CacheCell, object: Value, word: u64) -> bool {
+    // SAFETY: an object whose shape has attribute slots.
+    let header = unsafe { &*object.header() };
+    let first = cell.word();
+    let (from, to) = (inline_cache::shape_of(first), cell.second_word() as ShapeId);
+    let offset = inline_cache::slot_of(first);
+    // Two words are two facts: another thread may have written one of them just now.
+    if inline_cache::kind_of(first) != KIND_ADD || cell.second_word() >> 32 != 0 || !shape::is_successor(from, to, offset) {
+        return false;
+    }
+    let _guard = header.lock_leaf();
+    if header.shape() != from {
+        return false;
+    }
+    // SAFETY: the new shape has an attribute slot there. It is empty: no shape before had it.
+    let slot = unsafe { slot_at(object, offset) };
+    // The value before the shape (PROTOCOLS M15).
+    std::mem::forget(slot.replace_locked(Some(into_owned(word))));
+    header.set_shape(to);
+    true
 }
 
 #[inline(always)]

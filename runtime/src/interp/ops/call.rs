@@ -61,9 +61,7 @@ fn specialize_call_slow(frame: *mut Frame, callable: Value, n: usize, has_self: 
         shapes::FUNCTION => {
             let function = FunctionObject::of(callable);
             let code = function.code();
-            let version = function.take_version();
-            if code.is_simple && code.argcount as usize == total && version != 0 {
-                cell.publish(u64::from(version));
+            if code.is_simple && code.argcount as usize == total {
                 specialize_as(frame, Opcode::CALL_PY_EXACT_ARGS);
             }
         }
@@ -91,8 +89,7 @@ fn specialize_call_slow(frame: *mut Frame, callable: Value, n: usize, has_self: 
 /// A class whose instances are plain objects with a Python `__init__`: the instance is made and `__init__` entered.
 fn specialize_class_call(frame: *mut Frame, callable: Value, n: usize, cell: &CacheCell, thread: &mut Thread) {
     let ty = TypeObject::of(callable);
-    let shape = ty.root_shape();
-    let version = ty.version();
+    let (shape, version) = ty.shape_and_version();
     let is_plain = ty.slots.new.raw() == OBJECT.get().slots.new.raw()
         && ty.has_flag(TYPE_HEAP)
         && !ty.has_flag(TYPE_ABSTRACT | TYPE_DISALLOW_INSTANTIATION);
@@ -290,14 +287,13 @@ pub fn call_method_descriptor_fast(r: &mut Regs<'_>, oparg: u32) -> Flow {
 
 #[inline(always)]
 pub fn call_py_exact_args(r: &mut Regs<'_>, oparg: u32) -> Flow {
-    let cell = r.cell();
+    r.skip_cell();
     let n = oparg as usize;
     let callable = r.value(n + 2);
     if callable.has_shape(shapes::FUNCTION) {
-        let function = FunctionObject::of(callable);
-        let code = function.code();
+        let code = FunctionObject::of(callable).code();
         let has_self = usize::from(r.peek(n + 1) != 0);
-        if u64::from(function.version()) == cell.word() && code.argcount as usize == n + has_self {
+        if code.is_simple && code.argcount as usize == n + has_self {
             r.note_return();
             // SAFETY: the callee takes exactly these words; they leave the stack with the callable.
             unsafe {

@@ -66,7 +66,7 @@ pub fn for_iter_list(r: &mut Regs<'_>, oparg: u32) -> Flow {
         r.skip_cell();
         return match list::iterators::next_item(iterator) {
             Some(value) => {
-                r.push_owned(value);
+                r.push_for_store(value.into_raw().bits());
                 Flow::Next
             }
             None => exhausted(r, oparg),
@@ -82,7 +82,7 @@ pub fn for_iter_tuple(r: &mut Regs<'_>, oparg: u32) -> Flow {
         r.skip_cell();
         return match crate::types::tuple_methods::next_item(iterator) {
             Some(value) => {
-                r.push_owned(value);
+                r.push_for_store(value.into_raw().bits());
                 Flow::Next
             }
             None => exhausted(r, oparg),
@@ -104,8 +104,8 @@ pub fn for_iter_range(r: &mut Regs<'_>, oparg: u32) -> Flow {
         return match crate::types::range::next_integer(iterator) {
             Some(number) => {
                 match Value::small_int(number) {
-                    Some(value) => r.push(value.bits()),
-                    None => r.push(big_number(number)),
+                    Some(value) => r.push_for_store(value.bits()),
+                    None => r.push_for_store(big_number(number)),
                 }
                 Flow::Next
             }
