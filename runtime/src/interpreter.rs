@@ -112,6 +112,9 @@ pub struct Interpreter {
     /// The dicts of `sys` and `builtins`.
     pub sys_dict: Slot,
     pub builtins_dict: Slot,
+    /// `all` and `any` as they were made, for LOAD_COMMON_CONSTANT.
+    pub builtin_all: Slot,
+    pub builtin_any: Slot,
     /// Modules that `sys` and `builtins` are.
     pub sys_module: Slot,
     pub builtins_module: Slot,
@@ -146,6 +149,8 @@ impl Interpreter {
             modules: Slot::empty(),
             sys_dict: Slot::empty(),
             builtins_dict: Slot::empty(),
+            builtin_all: Slot::empty(),
+            builtin_any: Slot::empty(),
             sys_module: Slot::empty(),
             builtins_module: Slot::empty(),
             importlib: Slot::empty(),

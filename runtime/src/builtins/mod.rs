@@ -9,7 +9,7 @@ use crate::object::value::{Owned, PyResult, Value};
 use crate::threads::thread_state::Thread;
 use crate::types::builtin_types::{self, StaticType};
 use crate::types::dict::DictObject;
-use crate::types::module;
+use crate::types::{module, string};
 
 /// Makes the module and its namespace.
 pub fn initialize(thread: &mut Thread) -> PyResult<()> {
@@ -29,6 +29,9 @@ pub fn initialize(thread: &mut Thread) -> PyResult<()> {
         ("True", Value::true_()),
     ] {
         namespace.set_by_text(name, value.to_owned());
+    }
+    for (name, slot) in [("all", &interpreter.builtin_all), ("any", &interpreter.builtin_any)] {
+        interpreter.store(slot, namespace.get_str(*string::intern_str(name)));
     }
     let optimize = interpreter.config.read().optimize;
     namespace.set_by_text("__debug__", Owned::bool(optimize == 0));
@@ -50,16 +53,6 @@ pub fn initialize(thread: &mut Thread) -> PyResult<()> {
     let group = crate::exceptions::group::exception_group_class(thread)?;
     namespace.set_by_text("ExceptionGroup", group);
     Ok(())
-}
-
-/// LOAD_COMMON_CONSTANT's functions.
-pub fn common_constant(name: Value, thread: &Thread) -> Value {
-    // The functions of `builtins` as it was made are kept by the registry below and never freed.
-    thread.interpreter.builtin(name).map_or_else(Value::none, |function| {
-        let value = function.value();
-        std::mem::forget(function);
-        value
-    })
 }
 
 /// Issues a warning of a built-in category.

@@ -104,8 +104,12 @@ impl Header {
 
     #[inline]
     pub fn set_flag(&self, flag: u8) {
-        // Relaxed: see `has_flag`.
-        self.flags.fetch_or(flag, Ordering::Relaxed);
+        // Relaxed: see `has_flag`. Under the GIL nobody writes in between.
+        if crate::object::refcount::FREE_THREADED {
+            self.flags.fetch_or(flag, Ordering::Relaxed);
+        } else {
+            self.flags.store(self.flags.load(Ordering::Relaxed) | flag, Ordering::Relaxed);
+        }
     }
 
     /// Clears a flag; only the sole user of the object may (dealloc, the collector in a stopped world).

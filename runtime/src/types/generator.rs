@@ -257,6 +257,25 @@ pub fn delegate(generator: Value) -> Option<Owned> {
     None
 }
 
+/// Whether the object is finished: there is nothing for its finalizer to do.
+pub fn is_finished(value: Value) -> bool {
+    is_generator_like(value) && GeneratorObject::of_any(value).state() == State::Finished
+}
+
+/// Whether a suspended generator stands at a plain `yield` outside of every `try`: closing it runs no code.
+fn is_outside_handlers(object: &GeneratorObject) -> bool {
+    let frame = object.frame_ptr();
+    // SAFETY: as in `delegate`.
+    unsafe {
+        let next = (*(*frame).ip.add(1)).load(Ordering::Relaxed);
+        let oparg = unit_oparg(next);
+        crate::interp::tracing::opcode_at((*frame).code(), (*frame).unit() + 1) == Opcode::RESUME as u8 && oparg & 3 == 1 && oparg & RESUME_DEPTH_1 != 0
+    }
+}
+
+/// In RESUME's operand: the only handler around is the generator's own, which turns StopIteration into RuntimeError.
+const RESUME_DEPTH_1: u32 = 4;
+
 /// Whether another coroutine awaits this one.
 pub fn is_awaited(coroutine: Value) -> bool {
     delegate(coroutine).is_some()
@@ -473,7 +492,13 @@ pub fn close(this: Value, thread: &mut Thread) -> PyResult {
             let kind = object.kind_name();
             return Err(thread.raise_value_error(format!("{kind} already executing")));
         }
-        State::Suspended => {}
+        State::Suspended => {
+            if is_outside_handlers(object) && object.try_start() {
+                resume::link(thread, object, true);
+                resume::finish_generator(thread, object.frame_ptr());
+                return Ok(Owned::none());
+            }
+        }
     }
     let exit = crate::exceptions::make(&exc::GENERATOR_EXIT, Vec::new());
     crate::exceptions::chain_context(&exit, thread);

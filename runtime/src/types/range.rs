@@ -161,6 +161,15 @@ fn range_truth(this: Value, _thread: &mut Thread) -> PyResult<bool> {
 fn range_subscript(this: Value, key: Value, thread: &mut Thread) -> PyResult {
     let range = of(this);
     if key.has_shape(shapes::SLICE) {
+        if let Some(small) = range.small {
+            // Words suffice unless a number of the range or of the slice is big.
+            if let Some((start, stop, step)) = slice::small_indices(key, small.len) {
+                let item = |index: i64| small.step.checked_mul(index).and_then(|offset| small.start.checked_add(offset));
+                if let (Some(start), Some(stop), Some(step)) = (item(start), item(stop), small.step.checked_mul(step)) {
+                    return Ok(make(Owned::int(start), Owned::int(stop), Owned::int(step)));
+                }
+            }
+        }
         let (start, stop, step) = slice::big_indices(key, &int::to_bigint(range.length()), thread)?;
         let step = int::to_bigint(range.step()) * step;
         return Ok(make_big(&range.item(&start), &range.item(&stop), &step));

@@ -145,6 +145,25 @@ fn big_index(value: Value, thread: &mut Thread) -> PyResult<BigInt> {
     Ok(int::to_bigint(*convert::index(value, thread)?))
 }
 
+/// Start, stop and step for a sequence of `len` items, if the slice holds None and small ints only and the step is not zero.
+pub fn small_indices(slice: Value, len: i64) -> Option<(i64, i64, i64)> {
+    let [start, stop, step] = parts(slice);
+    let step = if step.is_none() { 1 } else { step.as_small_int()? };
+    if step == 0 {
+        return None;
+    }
+    let (lower, upper) = if step < 0 { (-1, len - 1) } else { (0, len) };
+    let clip = |value: Value, default: i64| -> Option<i64> {
+        if value.is_none() {
+            return Some(default);
+        }
+        let index = value.as_small_int()?;
+        Some((if index < 0 { index.saturating_add(len) } else { index }).clamp(lower, upper))
+    };
+    let (first, last) = if step < 0 { (upper, lower) } else { (lower, upper) };
+    Some((clip(start, first)?, clip(stop, last)?, step))
+}
+
 /// Start, stop and step for a sequence of `len` items, without limits on their size.
 pub fn big_indices(slice: Value, len: &BigInt, thread: &mut Thread) -> PyResult<(BigInt, BigInt, BigInt)> {
     let [start, stop, step] = parts(slice);

@@ -107,8 +107,8 @@ pub fn load_common_constant(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let value = match CommonConstant::from_u32(oparg) {
         Some(CommonConstant::NotImplementedError) => exc::NOT_IMPLEMENTED_ERROR.get().value(),
         Some(CommonConstant::Tuple) => crate::types::builtin_types::TUPLE.get().value(),
-        Some(CommonConstant::All) => crate::builtins::common_constant(crate::names::interned("all").value(), r.thread),
-        Some(CommonConstant::Any) => crate::builtins::common_constant(crate::names::interned("any").value(), r.thread),
+        Some(CommonConstant::All) => r.thread.interpreter.builtin_all.peek().unwrap_or(Value::none()),
+        Some(CommonConstant::Any) => r.thread.interpreter.builtin_any.peek().unwrap_or(Value::none()),
         _ => exc::ASSERTION_ERROR.get().value(),
     };
     r.push(value.frame_borrowed().bits());
