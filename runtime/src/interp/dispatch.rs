@@ -41,8 +41,10 @@ pub enum Flow {
     Next,
     /// Next, by way of the driver loop.
     Back,
-    /// The specialised form does not fit: `Regs::generic` does the instruction. `ip` is behind its first unit again.
+    /// `Regs::generic` does the instruction. `ip` is behind its first unit again.
     Generic,
+    /// The specialised form does not fit: the site becomes `Regs::generic`, which does the instruction.
+    Miss,
     /// An exception has been raised: look for a handler.
     Raised,
     /// The entry frame is done; its value is in `Thread::exit_word`.
@@ -165,17 +167,8 @@ impl Regs<'_> {
     /// may be specialised again, a bounded number of times).
     #[inline(always)]
     pub fn miss(&mut self, generic: Opcode) -> Flow {
-        // SAFETY: `Frame::ip` is the current instruction; a whole unit is stored at once.
-        unsafe {
-            let ip = (*self.frame).ip;
-            let unit = (*ip).load(Ordering::Relaxed);
-            if unit as u8 != Opcode::INSTRUMENTED_LINE as u8 {
-                (*ip).store(crate::types::code::make_unit(generic as u8, unit >> 8), Ordering::Relaxed);
-            } else {
-                crate::interp::tracing::store_opcode_slow(self.frame, generic as u8);
-            }
-        }
-        self.instead(generic)
+        self.generic = generic;
+        Flow::Miss
     }
 
     /// The generic form does this instruction, at a site that stays specialised.
@@ -300,7 +293,7 @@ impl Regs<'_> {
         unsafe {
             let number = (*self.ip).load(Ordering::Relaxed);
             self.ip = self.ip.add(1);
-            self.code().cells.get_unchecked(number as usize)
+            self.code().cell(number as usize)
         }
     }
 
@@ -440,6 +433,10 @@ unsafe fn go_on(r: Regs<'_>, flow: Flow, oparg: u64) -> Flow {
         if CHAINED && flow == Flow::Generic {
             return HANDLERS[r.generic as usize](r.thread, r.frame, r.ip, r.sp, oparg);
         }
+        if CHAINED && flow == Flow::Miss {
+            // Out of line and in tail position, so that the fitting case needs no stack.
+            return despecialize(r.thread, r.frame, r.ip, r.sp, oparg | (r.generic as u64) << 32);
+        }
         go_back(r, flow, oparg)
     }
 }
@@ -454,6 +451,7 @@ unsafe fn go_back(r: Regs<'_>, flow: Flow, oparg: u64) -> Flow {
     unsafe {
         match flow {
             Flow::Generic => return HANDLERS[r.generic as usize](r.thread, r.frame, r.ip, r.sp, oparg),
+            Flow::Miss => return despecialize(r.thread, r.frame, r.ip, r.sp, oparg | (r.generic as u64) << 32),
             Flow::Next | Flow::Back => {
                 (*r.frame).sp = r.sp;
                 if r.garbage != 0 {
@@ -471,6 +469,25 @@ unsafe fn go_back(r: Regs<'_>, flow: Flow, oparg: u64) -> Flow {
         }
     }
     flow
+}
+
+/// Puts the generic form (its opcode in the upper half of `operand`) in the place of the current instruction, and does it.
+#[cold]
+#[inline(never)]
+unsafe fn despecialize(thread: &mut Thread, frame: *mut Frame, _ip: *const Unit, sp: *mut u64, operand: u64) -> Flow {
+    let generic = (operand >> 32) as u8;
+    // SAFETY: `Frame::ip` is the current instruction; a whole unit is stored at once. The registers are those that the
+    // instruction began with, but for the stack pointer, which it has put back.
+    unsafe {
+        let ip = (*frame).ip;
+        let unit = (*ip).load(Ordering::Relaxed);
+        if unit as u8 != Opcode::INSTRUMENTED_LINE as u8 {
+            (*ip).store(crate::types::code::make_unit(generic, unit >> 8), Ordering::Relaxed);
+        } else {
+            crate::interp::tracing::store_opcode_slow(frame, generic);
+        }
+        HANDLERS[generic as usize](thread, frame, ip.add(1), sp, operand & 0xFFFF_FFFF)
+    }
 }
 
 /// Releases what an instruction has left, then goes on.
@@ -544,7 +561,8 @@ handlers! {
     r, oparg;
     chained {
         NOP | NOT_TAKEN | RESERVED | CACHE => Flow::Next,
-        RESUME => control::resume(r, oparg),
+        RESUME => control::resume_unprepared(r, oparg),
+        RESUME_CHECK => control::resume_prepared(r, oparg),
         LOAD_FAST => load_store::load_fast(r, oparg),
         LOAD_FAST_BORROW => load_store::load_fast_borrow(r, oparg),
         LOAD_FAST_CHECK => load_store::load_fast_check(r, oparg),
@@ -663,6 +681,9 @@ handlers! {
         CALL_INTRINSIC_1 => call::call_intrinsic_1(r, oparg),
         CALL_INTRINSIC_2 => call::call_intrinsic_2(r, oparg),
         INSTRUMENTED_LINE => control::instrumented(r),
+        // These two never stand in the stream: handlers go on there.
+        INSTRUMENTED_RESUME => control::resume_serving(r, oparg),
+        INSTRUMENTED_JUMP_BACKWARD => control::jump_backward_serving(r, oparg),
         INTERPRETER_EXIT => Flow::Exit,
         EXIT_INIT_CHECK => control::exit_init_check(r),
         UNPACK_EX => iterate::unpack_ex(r, oparg),
@@ -732,7 +753,7 @@ fn run_chains(thread: &mut Thread, frame: *mut Frame) -> PyResult {
             HANDLERS[unit as u8 as usize](thread, frame, ip.add(1), sp, u64::from(unit >> 8))
         };
         match flow {
-            Flow::Next | Flow::Back | Flow::Generic => {}
+            Flow::Next | Flow::Back | Flow::Generic | Flow::Miss => {}
             Flow::Raised => match unwind::unwind(thread, thread.frame) {
                 Some(frame) => thread.frame = frame,
                 None => return Err(crate::object::value::Raised::stored()),

@@ -123,9 +123,12 @@ impl CodeObject {
     pub fn first_traceable_unit(&self) -> usize {
         use crate::sync::Ordering;
         use pyrt_compiler::bytecode::instructions::Opcode;
-        let is_resume = |(at, unit): (usize, &crate::types::code::Unit)| match crate::types::code::unit_opcode(unit.load(Ordering::Relaxed)) {
-            number if number == Opcode::INSTRUMENTED_LINE as u8 => crate::interp::tracing::opcode_at(self, at) == Opcode::RESUME as u8,
-            number => number == Opcode::RESUME as u8,
+        let is_resume = |(at, unit): (usize, &crate::types::code::Unit)| {
+            let number = match crate::types::code::unit_opcode(unit.load(Ordering::Relaxed)) {
+                number if number == Opcode::INSTRUMENTED_LINE as u8 => crate::interp::tracing::opcode_at(self, at),
+                number => number,
+            };
+            number == Opcode::RESUME as u8 || number == Opcode::RESUME_CHECK as u8
         };
         self.units.iter().enumerate().position(is_resume).unwrap_or(0)
     }

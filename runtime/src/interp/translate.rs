@@ -11,6 +11,8 @@ pub struct Translated {
     pub unit_offsets: Box<[u32]>,
     pub handlers: Box<[Handler]>,
     pub n_cells: usize,
+    /// Whether an instruction with a cell may be reached without a RESUME before it: hand-made code only.
+    pub needs_cells_at_once: bool,
 }
 
 /// Whether the instruction is followed by a unit with the number of its cache cell.
@@ -86,6 +88,9 @@ pub fn translate(data: &CodeData) -> Result<Translated, String> {
     let mut out = Vec::with_capacity(units as usize);
     let mut unit_offsets = Vec::with_capacity(units as usize);
     let mut n_cells = 0usize;
+    let prologue = |opcode: &Opcode| matches!(opcode, Opcode::NOP | Opcode::MAKE_CELL | Opcode::COPY_FREE_VARS | Opcode::RETURN_GENERATOR | Opcode::POP_TOP);
+    let body = instructions.iter().map(|(opcode, oparg, _)| (*opcode, *oparg)).find(|(opcode, _)| !prologue(opcode));
+    let needs_cells_at_once = !matches!(body, Some((Opcode::RESUME, oparg)) if oparg & 3 == 0);
     for (opcode, oparg, offset) in instructions {
         let mut oparg = oparg;
         if opcode.facts().has_jump() {
@@ -116,7 +121,7 @@ pub fn translate(data: &CodeData) -> Result<Translated, String> {
         unit_of_offset.get(offset as usize).copied().filter(|unit| *unit != u32::MAX)
     })
     .ok_or("code: bad exception table")?;
-    Ok(Translated { units: out.into(), unit_offsets: unit_offsets.into(), handlers: handlers.into(), n_cells })
+    Ok(Translated { units: out.into(), unit_offsets: unit_offsets.into(), handlers: handlers.into(), n_cells, needs_cells_at_once })
 }
 
 /// Decodes the exception table (CPython `InternalDocs/exception_handling.md`) into unit numbers.

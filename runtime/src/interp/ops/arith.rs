@@ -122,6 +122,9 @@ int_op!(binary_op_multiply_int, Value::small_int_mul);
 
 #[inline(never)]
 fn operate_slow(oparg: u32, left: Value, right: Value, thread: &mut Thread) -> PyResult {
+    if let Some(result) = operate_on_boxed_floats(oparg, left, right) {
+        return Ok(result);
+    }
     binary::operate(BinaryOperator::from_oparg(oparg), left, right, thread)
 }
 
@@ -142,25 +145,34 @@ macro_rules! float_op {
                 }
             }
             // Floats in boxes, or a result that needs one, at a site that stays specialised.
-            if let Some(result) = boxed_floats(left, right, |a, b| a $operator b) {
-                r.skip_cell();
-                return r.finish_binary(Ok(result));
+            if may_be_float(left) || may_be_float(right) {
+                return r.instead(Opcode::BINARY_OP);
             }
             r.miss(Opcode::BINARY_OP)
         }
     };
 }
 
-/// An operation on two numbers of which one is a float, boxed or not.
-#[inline(never)]
-fn boxed_floats(left: Value, right: Value, operation: impl FnOnce(f64, f64) -> f64) -> Option<Owned> {
-    let left = left.unmarked();
-    let right = right.unmarked();
-    let number = |value: Value| immediate_number(value).or_else(|| if value.has_shape(shapes::FLOAT) { float::as_f64(value) } else { None });
-    if left.as_small_int().is_some() && right.as_small_int().is_some() {
+/// Whether the operand is a float, in a box or not.
+#[inline(always)]
+fn may_be_float(value: Value) -> bool {
+    value.is_flonum() || value.unmarked().has_shape(shapes::FLOAT)
+}
+
+/// An operation on two numbers of which one at least is a float in a box.
+fn operate_on_boxed_floats(oparg: u32, left: Value, right: Value) -> Option<Owned> {
+    if !left.has_shape(shapes::FLOAT) && !right.has_shape(shapes::FLOAT) {
         return None;
     }
-    Some(float::from_f64(operation(number(left)?, number(right)?)))
+    let number = |value: Value| immediate_number(value).or_else(|| if value.has_shape(shapes::FLOAT) { float::as_f64(value) } else { None });
+    let (a, b) = (number(left)?, number(right)?);
+    Some(float::from_f64(match BinaryOperator::from_oparg(oparg).plain() {
+        BinaryOperator::Add => a + b,
+        BinaryOperator::Subtract => a - b,
+        BinaryOperator::Multiply => a * b,
+        BinaryOperator::TrueDivide if b != 0.0 => a / b,
+        _ => return None,
+    }))
 }
 
 /// A small int or flonum as a float.

@@ -6,27 +6,58 @@ use crate::exceptions::exc;
 use crate::interp::call_frame::pop_frame;
 use crate::interp::dispatch::{Flow, Regs, is_entry};
 use crate::interp::frame::{FRAME_DROP_RESULT, FRAME_ENTRY, FRAME_INIT, Frame, FrameOwner, close, into_owned};
+use crate::interp::ops::load_store::specialize_as;
 use crate::interp::tracing;
+use crate::object::refcount::FREE_THREADED;
 use crate::object::value::Value;
+use crate::sync::{Ordering, fence};
 use crate::threads::safepoint;
 use crate::threads::thread_state::{REQUEST_TRACE, Thread};
 
+/// The start of a function that may run for the first time, or the way on after a `yield` or `await`.
 #[inline(always)]
-pub fn resume(r: &mut Regs<'_>, oparg: u32) -> Flow {
-    // Not after `yield from` and `await`: the inner one has polled.
+pub fn resume_unprepared(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    if oparg & 3 == 0 {
+        r.code().prepare();
+        specialize_as(r.frame, Opcode::RESUME_CHECK);
+    }
+    resume(r, oparg)
+}
+
+/// The start of a function whose code is ready.
+#[inline(always)]
+pub fn resume_prepared(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    if FREE_THREADED {
+        // Pairs with the Release in `specialize_as`: who reads this opcode sees the cells.
+        fence(Ordering::Acquire);
+    }
+    resume(r, oparg)
+}
+
+#[inline(always)]
+fn resume(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let _ = oparg;
     if r.thread.requests() != 0 {
-        r.sync();
-        if oparg & 3 < 2 && safepoint::serve(r.thread).is_err() {
-            return Flow::Raised;
-        }
-        if r.thread.requests() & REQUEST_TRACE != 0 && tracing::look(r.frame) {
-            // Once more, instrumented.
-            // SAFETY: the running frame.
-            r.ip = unsafe { (*r.frame).ip };
-            return Flow::Back;
-        }
+        // Out of line: the handler needs no stack then.
+        return r.instead(Opcode::INSTRUMENTED_RESUME);
     }
     if r.thread.chain_is_long() { Flow::Back } else { Flow::Next }
+}
+
+/// RESUME with requests to serve.
+#[inline(always)]
+pub fn resume_serving(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    r.sync();
+    // Not after `yield from` and `await`: the inner one has polled.
+    if oparg & 3 < 2 && safepoint::serve(r.thread).is_err() {
+        return Flow::Raised;
+    }
+    if r.thread.requests() & REQUEST_TRACE != 0 && tracing::look(r.frame) {
+        // Once more, instrumented.
+        // SAFETY: the running frame.
+        r.ip = unsafe { (*r.frame).ip };
+    }
+    Flow::Next
 }
 
 /// Gives the events of the instruction that stands here, and lets it work.
@@ -57,16 +88,24 @@ pub fn instrumented(r: &mut Regs<'_>) -> Flow {
 #[inline(always)]
 pub fn jump_backward(r: &mut Regs<'_>, oparg: u32) -> Flow {
     if r.thread.requests() != 0 {
-        r.sync();
-        if safepoint::serve(r.thread).is_err() {
-            return Flow::Raised;
-        }
-        if r.thread.requests() & REQUEST_TRACE != 0 {
-            tracing::look(r.frame);
-        }
+        return r.instead(Opcode::INSTRUMENTED_JUMP_BACKWARD);
     }
     r.jump(oparg);
     if r.thread.chain_is_long() { Flow::Back } else { Flow::Next }
+}
+
+/// JUMP_BACKWARD with requests to serve.
+#[inline(always)]
+pub fn jump_backward_serving(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    r.sync();
+    if safepoint::serve(r.thread).is_err() {
+        return Flow::Raised;
+    }
+    if r.thread.requests() & REQUEST_TRACE != 0 {
+        tracing::look(r.frame);
+    }
+    r.jump(oparg);
+    Flow::Next
 }
 
 #[inline(always)]
