@@ -37,6 +37,25 @@ pub unsafe fn push_function_frame(thread: &mut Thread, func: u64, code: &CodeObj
     }
 }
 
+/// As [`push_function_frame`], `None` where it cannot be done: nothing has happened then, and no error is raised.
+///
+/// # Safety
+/// As for [`push_function_frame`].
+#[inline(always)]
+pub unsafe fn push_function_frame_quickly(thread: &mut Thread, func: u64, code: &CodeObject) -> Option<*mut Frame> {
+    if thread.recursion_left <= 0 {
+        return None;
+    }
+    let block = thread.stack.push(FRAME_WORDS + code.frame_words())?;
+    // SAFETY: the caller's obligation; the block has the room.
+    unsafe {
+        let function = FunctionObject::of(Value::from_bits(func).unmarked());
+        let frame = write_frame(thread, block, code, *function.globals, *function.builtins);
+        (*frame).func = func;
+        Some(frame)
+    }
+}
+
 /// A frame on the data stack with empty locals. The caller keeps `globals`, `builtins` and `code` alive.
 ///
 /// # Safety
@@ -49,9 +68,17 @@ pub unsafe fn push_frame(thread: &mut Thread, code: &CodeObject, globals: Value,
     let Some(block) = thread.stack.push(FRAME_WORDS + code.frame_words()) else {
         return Err(recursion_error(thread));
     };
+    // SAFETY: the block has the room.
+    Ok(unsafe { write_frame(thread, block, code, globals, builtins) })
+}
+
+/// # Safety
+/// `block` has room for the fixed part of a frame and the code's words; the others outlive the frame.
+#[inline(always)]
+unsafe fn write_frame(thread: &mut Thread, block: *mut u64, code: &CodeObject, globals: Value, builtins: Value) -> *mut Frame {
     thread.recursion_left -= 1;
     let frame = block.cast::<Frame>();
-    // SAFETY: the block has room for the fixed part and the words; the locals are cleared.
+    // SAFETY: the caller's obligation; the locals are cleared.
     unsafe {
         frame.write(Frame {
             code,
@@ -74,7 +101,7 @@ pub unsafe fn push_frame(thread: &mut Thread, code: &CodeObject, globals: Value,
         }
         (*frame).sp = Frame::stack_ptr(frame);
     }
-    Ok(frame)
+    frame
 }
 
 #[cold]

@@ -648,6 +648,10 @@ handlers! {
         FOR_ITER => iterate::for_iter(r, oparg),
         FOR_ITER_LIST => iterate::for_iter_list(r, oparg),
         FOR_ITER_TUPLE => iterate::for_iter_tuple(r, oparg),
+        // Instrumented instructions never stand in the stream: under their numbers are the slow halves of handlers.
+        INSTRUMENTED_FOR_ITER => iterate::for_iter_range_big(r),
+        INSTRUMENTED_POP_ITER => iterate::for_iter_list_shared(r, oparg),
+        INSTRUMENTED_INSTRUCTION => arith::to_bool_other(r),
         FOR_ITER_RANGE => iterate::for_iter_range(r, oparg),
         FOR_ITER_GEN => generator::for_iter_gen(r, oparg),
         UNPACK_SEQUENCE => iterate::unpack_sequence(r, oparg),

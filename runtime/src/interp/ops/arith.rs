@@ -224,7 +224,16 @@ pub fn to_bool(r: &mut Regs<'_>) -> Flow {
         r.push_truth(value.small_int_payload() != 0);
         return Flow::Next;
     }
+    // Out of line: the handler needs no stack then.
+    r.instead(Opcode::INSTRUMENTED_INSTRUCTION)
+}
+
+/// TO_BOOL of what is neither a bool, None nor a small int.
+#[inline(always)]
+pub fn to_bool_other(r: &mut Regs<'_>) -> Flow {
+    r.skip_cell();
     r.sync();
+    let value = r.value(1);
     match compare::truth(value, r.thread) {
         Ok(truth) => {
             let word = r.pop();

@@ -3,7 +3,7 @@
 use pyrt_compiler::bytecode::instructions::{Opcode, SpecialMethod};
 
 use crate::exceptions::exc;
-use crate::interp::call_frame::push_function_frame;
+use crate::interp::call_frame::push_function_frame_quickly;
 use crate::interp::dispatch::{Flow, Regs};
 use crate::interp::frame::{Frame, into_owned};
 use crate::interp::inline_cache::{self, CacheCell};
@@ -274,10 +274,10 @@ pub fn load_attr_property(r: &mut Regs<'_>, _oparg: u32) -> Flow {
     if guard(object, cell.word(), KIND_OBJECT) {
         if let Some(getter) = cell.object().filter(|getter| u64::from(FunctionObject::of(*getter).version()) == cell.second_word()) {
             let code = FunctionObject::of(getter).code();
-            r.note_return();
             // SAFETY: the cell keeps the function alive as long as the caller's code; the owner moves to the callee.
             unsafe {
-                let Ok(frame) = push_function_frame(r.thread, getter.frame_borrowed().bits(), code) else { return Flow::Raised };
+                let Some(frame) = push_function_frame_quickly(r.thread, getter.frame_borrowed().bits(), code) else { return r.instead(Opcode::LOAD_ATTR) };
+                r.note_return();
                 r.sp = r.sp.sub(1);
                 *Frame::locals_ptr(frame) = *r.sp;
                 r.sync();

@@ -4,7 +4,7 @@ use pyrt_compiler::bytecode::code::CodeFlags;
 use pyrt_compiler::bytecode::instructions::{Intrinsic1, Intrinsic2, Opcode};
 
 use crate::exceptions::exc;
-use crate::interp::call_frame::{bind, discard_frame, move_arguments, push_function_frame, take_arguments};
+use crate::interp::call_frame::{bind, discard_frame, move_arguments, push_function_frame, push_function_frame_quickly, take_arguments};
 use crate::interp::dispatch::{Flow, Regs};
 use crate::interp::frame::{FRAME_INIT, Frame, into_owned};
 use crate::interp::inline_cache::{self, CacheCell};
@@ -294,16 +294,12 @@ pub fn call_py_exact_args(r: &mut Regs<'_>, oparg: u32) -> Flow {
         let code = FunctionObject::of(callable).code();
         let has_self = usize::from(r.peek(n + 1) != 0);
         if code.is_simple && code.argcount as usize == n + has_self {
-            r.note_return();
             // SAFETY: the callee takes exactly these words; they leave the stack with the callable.
             unsafe {
                 let first = r.sp.sub(n + has_self);
                 let base = r.sp.sub(n + 2);
-                let Ok(frame) = push_function_frame(r.thread, *base, code) else {
-                    // The callable is gone already; the rest goes with the stack.
-                    *base = Value::none().bits();
-                    return Flow::Raised;
-                };
+                let Some(frame) = push_function_frame_quickly(r.thread, *base, code) else { return r.instead(Opcode::CALL) };
+                r.note_return();
                 move_arguments(frame, first, n + has_self);
                 (*r.frame).sp = base;
                 r.enter(frame);

@@ -7,7 +7,8 @@ use crate::interp::dispatch::{Flow, Regs};
 use crate::interp::ops::load_store::specialize_as;
 use crate::object::value::{Owned, PyResult, Value};
 use crate::protocol::iterate;
-use crate::threads::thread_state::Thread;
+use crate::object::refcount::FREE_THREADED;
+use crate::threads::thread_state::{Thread, has_other_threads};
 use crate::types::builtin_types::shapes;
 use crate::types::list::{self, ListObject};
 use crate::types::tuple::TupleObject;
@@ -63,6 +64,25 @@ pub fn generic_for_iter(r: &mut Regs<'_>, oparg: u32) -> Flow {
 pub fn for_iter_list(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let iterator = r.value(1);
     if iterator.has_shape(shapes::LIST_ITERATOR) {
+        if FREE_THREADED && has_other_threads() {
+            return r.instead(Opcode::INSTRUMENTED_POP_ITER);
+        }
+        if let Some(value) = list::iterators::next_item_alone(iterator) {
+            r.skip_cell();
+            r.push_for_store(value.into_raw().bits());
+            return Flow::Next;
+        }
+        // At its end it lets the list go.
+        return r.instead(Opcode::FOR_ITER);
+    }
+    generic_for_iter(r, oparg)
+}
+
+/// FOR_ITER_LIST where other threads may use the iterator.
+#[inline(always)]
+pub fn for_iter_list_shared(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let iterator = r.value(1);
+    if iterator.has_shape(shapes::LIST_ITERATOR) {
         r.skip_cell();
         return match list::iterators::next_item(iterator) {
             Some(value) => {
@@ -91,9 +111,13 @@ pub fn for_iter_tuple(r: &mut Regs<'_>, oparg: u32) -> Flow {
     generic_for_iter(r, oparg)
 }
 
-#[cold]
-fn big_number(number: i64) -> u64 {
-    Owned::int(number).into_raw().bits()
+/// FOR_ITER_RANGE with a number that is not a small int, handed over in the thread.
+#[inline(always)]
+pub fn for_iter_range_big(r: &mut Regs<'_>) -> Flow {
+    r.skip_cell();
+    let number = r.thread.exit_word as i64;
+    r.push_owned(Owned::int(number));
+    Flow::Next
 }
 
 #[inline(always)]
@@ -103,10 +127,11 @@ pub fn for_iter_range(r: &mut Regs<'_>, oparg: u32) -> Flow {
         r.skip_cell();
         return match crate::types::range::next_integer(iterator) {
             Some(number) => {
-                match Value::small_int(number) {
-                    Some(value) => r.push_for_store(value.bits()),
-                    None => r.push_for_store(big_number(number)),
-                }
+                let Some(value) = Value::small_int(number) else {
+                    r.thread.exit_word = number as u64;
+                    return r.instead(Opcode::INSTRUMENTED_FOR_ITER);
+                };
+                r.push_for_store(value.bits());
                 Flow::Next
             }
             None => exhausted(r, oparg),

@@ -71,6 +71,21 @@ pub fn next_item(iterator: Value) -> Option<Owned> {
     item
 }
 
+/// The next item where no other thread has ever been. At the end nothing changes: [`next_item`] says so, and lets the list
+/// go.
+#[inline(always)]
+pub fn next_item_alone(iterator: Value) -> Option<Owned> {
+    let this = of(iterator);
+    let list = ListObject::of(this.list.peek()?);
+    let index = this.index.load(Ordering::Relaxed);
+    if index < 0 || index as usize >= list.len() {
+        return None;
+    }
+    let item = list.get_alone(index as usize)?;
+    this.index.store(index + 1, Ordering::Relaxed);
+    Some(item)
+}
+
 fn iterator_next(this: Value, _thread: &mut Thread) -> PyResult<Option<Owned>> {
     Ok(next_item(this))
 }
