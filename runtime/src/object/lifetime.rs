@@ -120,6 +120,13 @@ pub fn try_retain_pointer(value: Value) -> bool {
     refcount::try_retain(unsafe { &*value.header() }, thread_state::slot_id())
 }
 
+/// Takes a reference to what a heap slot held a moment ago, if that needs no atomic operation.
+#[inline(always)]
+pub fn try_retain_own_pointer(value: Value) -> bool {
+    // SAFETY: header words of object blocks stay readable until a memory grace period is over.
+    refcount::try_retain_own(unsafe { &*value.header() }, thread_state::slot_id())
+}
+
 /// Gives back one reference; frees the object if it was the last.
 ///
 /// # Safety

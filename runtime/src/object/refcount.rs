@@ -66,7 +66,8 @@ pub fn retain(object: &Header, me: u16) {
     }
 }
 
-#[inline(never)]
+// Inline: a call would make every handler that may take a count save registers.
+#[inline(always)]
 fn retain_shared(object: &Header) {
     // Relaxed: a reference is held already, so nothing needs to be ordered before this one.
     if object.shared_refs.load(Ordering::Relaxed) < SHARED_STICKY {
@@ -195,6 +196,30 @@ pub fn merge_queued(object: &Header) -> AfterRelease {
         return release_shared(object);
     }
     merge(object, 1)
+}
+
+/// Takes a reference to an object just read from a slot, if that needs no atomic operation: it is this thread's own or
+/// immortal. The slot need not be read again: an object of this thread is freed by this thread alone, at no point before
+/// the next safepoint, and it held a count when the slot was read.
+#[inline(always)]
+pub fn try_retain_own(object: &Header, me: u16) -> bool {
+    if !FREE_THREADED {
+        retain(object, me);
+        return true;
+    }
+    // Relaxed: see `retain`.
+    let owner = object.owner.load(Ordering::Relaxed);
+    if owner == me {
+        let refs = object.local_refs.load(Ordering::Relaxed);
+        if refs == 0 {
+            return false;
+        }
+        if refs < STICKY {
+            object.local_refs.store(refs + 1, Ordering::Relaxed);
+        }
+        return true;
+    }
+    owner == OWNER_IMMORTAL
 }
 
 /// Tries to take a reference to an object read from a slot that another thread may be overwriting. On success the

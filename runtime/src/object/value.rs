@@ -441,6 +441,13 @@ impl Slot {
         }
     }
 
+    /// As [`Slot::load`] where that needs no atomic operation and no lock: `None` says nothing.
+    #[inline(always)]
+    pub fn load_own(&self) -> Option<Owned> {
+        let value = self.peek()?;
+        if !value.is_pointer() || super::lifetime::try_retain_own_pointer(value) { Some(Owned(value)) } else { None }
+    }
+
     #[cold]
     fn load_locked_slow(&self, container: &Header) -> Option<Owned> {
         super::lock::acquire(&container.lock);

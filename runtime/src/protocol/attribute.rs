@@ -327,6 +327,14 @@ pub fn peek_inline(slot: &Slot) -> Option<Value> {
     slot.peek().filter(|value| value.bits() != FORWARDED)
 }
 
+/// As [`load_inline`] where that needs no atomic operation: `None` says nothing.
+#[inline(always)]
+pub fn load_inline_own(slot: &Slot) -> Option<Owned> {
+    let value = peek_inline(slot)?;
+    // SAFETY: the count just taken.
+    if !value.is_pointer() || lifetime::try_retain_own_pointer(value) { Some(unsafe { Owned::from_raw(value) }) } else { None }
+}
+
 /// A counted reference to what an inline slot of `object` holds.
 #[inline(always)]
 pub fn load_inline(slot: &Slot, object: Value) -> Option<Owned> {

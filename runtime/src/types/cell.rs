@@ -34,6 +34,12 @@ pub fn get(cell: Value) -> Option<Owned> {
     cell.contents.load(&cell.header)
 }
 
+/// What the cell holds, if taking it needs no atomic operation: `None` says nothing.
+#[inline(always)]
+pub fn get_own(cell: Value) -> Option<Owned> {
+    of(cell).contents.load_own()
+}
+
 /// Puts a value in (or empties the cell) and hands out what it held.
 #[inline(always)]
 pub fn set(cell: Value, contents: Option<Owned>) -> Option<Owned> {

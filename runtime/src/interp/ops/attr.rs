@@ -11,7 +11,8 @@ use crate::interp::ops::load_store::specialize_as;
 use crate::object::shape::{self, AttributeMode, ShapeId};
 use crate::object::value::{Slot, Value};
 use crate::protocol::attribute;
-use crate::threads::thread_state::Thread;
+use crate::object::refcount::FREE_THREADED;
+use crate::threads::thread_state::{Thread, has_other_threads};
 use crate::types::builtin_types::shapes;
 use crate::types::descriptors::MemberDescriptor;
 use crate::types::dict::DictObject;
@@ -232,6 +233,30 @@ pub fn load_attr_instance_value(r: &mut Regs<'_>, oparg: u32) -> Flow {
     }
     // SAFETY: the shape has an attribute slot there, and slots never change their name.
     let slot = unsafe { slot_at(object, inline_cache::slot_of(word)) };
+    if let Some(value) = attribute::load_inline_own(slot) {
+        r.replace_last(1, value);
+        if oparg & 1 != 0 {
+            r.push(0);
+        }
+        return Flow::Next;
+    }
+    r.instead(Opcode::INSTRUMENTED_LOAD_SUPER_ATTR)
+}
+
+/// LOAD_ATTR_INSTANCE_VALUE of a value that other threads may use.
+#[inline(always)]
+pub fn load_attr_instance_value_shared(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let cell = r.cell();
+    let object = r.value(1);
+    let mut word = cell.word();
+    if !guard(object, word, KIND_INSTANCE) {
+        word = cell.second_word();
+        if !guard(object, word, KIND_INSTANCE) {
+            return r.miss(Opcode::LOAD_ATTR);
+        }
+    }
+    // SAFETY: the shape has an attribute slot there, and slots never change their name.
+    let slot = unsafe { slot_at(object, inline_cache::slot_of(word)) };
     if let Some(value) = attribute::load_inline(slot, object) {
         r.replace_last(1, value);
         if oparg & 1 != 0 {
@@ -294,6 +319,25 @@ pub fn load_attr_slot(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let word = r.cell().word();
     let object = r.value(1);
     if guard(object, word, KIND_MEMBER) {
+        // SAFETY: as in `load_attr_slot_shared`.
+        if let Some(value) = unsafe { slot_at(object, inline_cache::slot_of(word)) }.load_own() {
+            r.replace_last(1, value);
+            if oparg & 1 != 0 {
+                r.push(0);
+            }
+            return Flow::Next;
+        }
+        return r.instead(Opcode::INSTRUMENTED_END_FOR);
+    }
+    r.miss(Opcode::LOAD_ATTR)
+}
+
+/// LOAD_ATTR_SLOT of a value that other threads may use.
+#[inline(always)]
+pub fn load_attr_slot_shared(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let word = r.cell().word();
+    let object = r.value(1);
+    if guard(object, word, KIND_MEMBER) {
         // SAFETY: the type has a member slot there; `object` is a pointer, for immediates have no members.
         let slot = unsafe { slot_at(object, inline_cache::slot_of(word)) };
         // SAFETY: the container's header.
@@ -331,12 +375,15 @@ pub fn load_attr_module(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let object = r.value(1);
     if object.has_shape(shapes::MODULE) {
         if let Some(dict) = crate::types::module::peek_dict(object) {
-            if let Some(value) = DictObject::of(dict).get_cached((word >> 32) as u32, word as u32 as usize) {
+            if let Some(value) = DictObject::of(dict).get_cached_own((word >> 32) as u32, word as u32 as usize) {
                 r.replace_last(1, value);
                 if oparg & 1 != 0 {
                     r.push(0);
                 }
                 return Flow::Next;
+            }
+            if DictObject::of(dict).has_version((word >> 32) as u32) {
+                return r.instead(Opcode::LOAD_ATTR);
             }
         }
     }
@@ -450,13 +497,31 @@ pub fn store_attr_instance_value(r: &mut Regs<'_>, _oparg: u32) -> Flow {
             }
         }
     } else if guard(object, cell.word(), KIND_ADD) {
-        let added = add_attribute(cell, object, r.peek(2));
-        if added {
-            let object = r.pop();
-            r.pop();
-            r.release_last(object);
-            return Flow::Next;
+        if FREE_THREADED && has_other_threads() {
+            return r.instead(Opcode::INSTRUMENTED_RETURN_VALUE);
         }
+        return add_to_instance(r, cell);
+    }
+    r.miss(Opcode::STORE_ATTR)
+}
+
+/// STORE_ATTR_INSTANCE_VALUE that adds an attribute where other threads may use the object.
+#[inline(always)]
+pub fn store_attr_add_shared(r: &mut Regs<'_>) -> Flow {
+    let cell = r.cell();
+    if guard(r.value(1), cell.word(), KIND_ADD) {
+        return add_to_instance(r, cell);
+    }
+    r.miss(Opcode::STORE_ATTR)
+}
+
+#[inline(always)]
+fn add_to_instance(r: &mut Regs<'_>, cell: &CacheCell) -> Flow {
+    if add_attribute(cell, r.value(1), r.peek(2)) {
+        let object = r.pop();
+        r.pop();
+        r.release_last(object);
+        return Flow::Next;
     }
     r.miss(Opcode::STORE_ATTR)
 }
@@ -473,7 +538,8 @@ fn add_attribute(cell: &CacheCell, object: Value, word: u64) -> bool {
     if inline_cache::kind_of(first) != KIND_ADD || cell.second_word() >> 32 != 0 || !shape::is_successor(from, to, offset) {
         return false;
     }
-    let _guard = header.lock_leaf();
+    let alone = !(FREE_THREADED && has_other_threads());
+    let _guard = if alone { None } else { Some(header.lock_leaf()) };
     if header.shape() != from {
         return false;
     }

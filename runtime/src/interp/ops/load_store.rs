@@ -189,6 +189,16 @@ fn cell_of(r: &Regs<'_>, oparg: u32) -> Value {
 
 #[inline(always)]
 pub fn load_deref(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    if let Some(value) = cell::get_own(cell_of(r, oparg)) {
+        r.push_owned(value);
+        return Flow::Next;
+    }
+    r.instead(Opcode::INSTRUMENTED_END_SEND)
+}
+
+/// LOAD_DEREF of an empty cell, or of a value that other threads may use.
+#[inline(always)]
+pub fn load_deref_shared(r: &mut Regs<'_>, oparg: u32) -> Flow {
     match cell::get(cell_of(r, oparg)) {
         Some(value) => {
             r.push_owned(value);
@@ -451,6 +461,26 @@ pub fn load_global_module(r: &mut Regs<'_>, oparg: u32) -> Flow {
         }
         return Flow::Next;
     }
+    if FREE_THREADED && globals.has_version((word >> 32) as u32) {
+        return r.instead(Opcode::INSTRUMENTED_CALL);
+    }
+    r.miss(Opcode::LOAD_GLOBAL)
+}
+
+/// LOAD_GLOBAL_MODULE of a value that other threads may use.
+#[inline(always)]
+pub fn load_global_module_shared(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let cell = r.cell();
+    let word = cell.word();
+    // SAFETY: as in `load_global_module`.
+    let globals = DictObject::of(unsafe { (*r.frame).globals });
+    if let Some(value) = globals.get_cached((word >> 32) as u32, word as u32 as usize) {
+        r.push_owned(value);
+        if oparg & 1 != 0 {
+            r.push(0);
+        }
+        return Flow::Next;
+    }
     r.miss(Opcode::LOAD_GLOBAL)
 }
 
@@ -470,7 +500,7 @@ fn cached_global(dict: &DictObject, version: u32, index: usize) -> Option<u64> {
             }
         }
     }
-    Some(dict.get_cached(version, index)?.into_raw().bits())
+    Some(dict.get_cached_own(version, index)?.into_raw().bits())
 }
 
 #[inline(always)]
@@ -486,6 +516,9 @@ pub fn load_global_builtin(r: &mut Regs<'_>, oparg: u32) -> Flow {
                 r.push(0);
             }
             return Flow::Next;
+        }
+        if FREE_THREADED && builtins.has_version((second >> 32) as u32) {
+            return r.instead(Opcode::LOAD_GLOBAL);
         }
     }
     r.miss(Opcode::LOAD_GLOBAL)

@@ -5,7 +5,9 @@ use pyrt_compiler::bytecode::instructions::Opcode;
 use crate::interp::dispatch::{Flow, Regs};
 use crate::interp::frame::into_owned;
 use crate::interp::ops::load_store::specialize_as;
+use crate::object::refcount::FREE_THREADED;
 use crate::protocol::subscript;
+use crate::threads::thread_state::has_other_threads;
 use crate::types::builtin_types::shapes;
 use crate::types::dict::DictObject;
 use crate::types::list::ListObject;
@@ -13,6 +15,29 @@ use crate::types::tuple::TupleObject;
 
 #[inline(always)]
 pub fn binary_op_subscr_list_int(r: &mut Regs<'_>, _oparg: u32) -> Flow {
+    let (container, index) = (r.value(2), r.value(1));
+    if index.is_small_int() && container.has_shape(shapes::LIST) {
+        let list = ListObject::of(container);
+        let mut i = index.small_int_payload();
+        if i < 0 {
+            i += list.len() as i64;
+        }
+        if let Some(item) = usize::try_from(i).ok().and_then(|i| list.get_own(i)) {
+            r.skip_cell();
+            r.pop();
+            let old = r.peek(1);
+            r.set(1, item.into_raw().bits());
+            r.release_last(old);
+            return Flow::Next;
+        }
+        return r.instead(Opcode::INSTRUMENTED_CALL_FUNCTION_EX);
+    }
+    r.miss(Opcode::BINARY_OP)
+}
+
+/// BINARY_OP_SUBSCR_LIST_INT of an item that other threads may use, or that there is not.
+#[inline(always)]
+pub fn binary_op_subscr_list_int_shared(r: &mut Regs<'_>, _oparg: u32) -> Flow {
     let (container, index) = (r.value(2), r.value(1));
     if index.is_small_int() && container.has_shape(shapes::LIST) {
         let list = ListObject::of(container);
@@ -92,6 +117,35 @@ pub fn store_subscr(r: &mut Regs<'_>) -> Flow {
 
 #[inline(always)]
 pub fn store_subscr_list_int(r: &mut Regs<'_>) -> Flow {
+    let (container, index) = (r.value(2), r.value(1));
+    if index.is_small_int() && container.has_shape(shapes::LIST) {
+        let list = ListObject::of(container);
+        if let Ok(i) = usize::try_from(index.small_int_payload()) {
+            if FREE_THREADED && has_other_threads() {
+                return r.instead(Opcode::INSTRUMENTED_YIELD_VALUE);
+            }
+            match list.set_alone(i, into_owned(r.peek(3))) {
+                Ok(old) => {
+                    // The value has moved into the list.
+                    r.skip_cell();
+                    r.pop();
+                    let list = r.pop();
+                    r.pop();
+                    r.release_last(list);
+                    r.release_last_too(old.into_raw().bits());
+                    return Flow::Next;
+                }
+                // It stays on the stack for the generic form.
+                Err(value) => r.set(3, value.into_raw().bits()),
+            }
+        }
+    }
+    r.miss(Opcode::STORE_SUBSCR)
+}
+
+/// STORE_SUBSCR_LIST_INT where other threads may use the list.
+#[inline(always)]
+pub fn store_subscr_list_int_shared(r: &mut Regs<'_>) -> Flow {
     let (container, index) = (r.value(2), r.value(1));
     if index.is_small_int() && container.has_shape(shapes::LIST) {
         let list = ListObject::of(container);

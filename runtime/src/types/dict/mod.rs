@@ -536,6 +536,13 @@ impl DictObject {
         keys.load_value(index, &self.header)
     }
 
+    /// As [`DictObject::get_cached`] where that needs no atomic operation: `None` says nothing.
+    #[inline(always)]
+    pub fn get_cached_own(&self, version: u32, index: usize) -> Option<Owned> {
+        let keys = self.keys();
+        if keys.version() != version { None } else { keys.value_slot(index).load_own() }
+    }
+
     /// Whether the block still has `version`.
     #[inline(always)]
     pub fn has_version(&self, version: u32) -> bool {

@@ -142,6 +142,34 @@ impl ListObject {
         Array::slot(array, i).load(&self.header)
     }
 
+    /// Item `i`, if taking it needs no atomic operation: `None` says nothing.
+    #[inline(always)]
+    pub fn get_own(&self, i: usize) -> Option<Owned> {
+        if i >= self.len() {
+            return None;
+        }
+        // As in `get`.
+        let array = self.array.load(Ordering::Acquire);
+        // SAFETY: as in `get`.
+        if array.is_null() || i >= unsafe { (*array).capacity } {
+            return None;
+        }
+        Array::slot(array, i).load_own()
+    }
+
+    /// Replaces item `i` where no other thread has ever been; hands the new value back if there is no such item.
+    #[inline(always)]
+    pub fn set_alone(&self, i: usize, value: Owned) -> Result<Owned, Owned> {
+        if i >= self.len() {
+            return Err(value);
+        }
+        let slot = Array::slot(self.array.load(Ordering::Relaxed), i);
+        match slot.replace_locked(Some(value)) {
+            Some(old) => Ok(old),
+            None => Ok(Owned::none()),
+        }
+    }
+
     /// Item `i` where no other thread has ever been.
     #[inline(always)]
     pub fn get_alone(&self, i: usize) -> Option<Owned> {
