@@ -123,7 +123,7 @@ fn remember_slot(object: Value, name: Value, thread: &mut Thread) {
 fn specialize_load_slow(frame: *mut Frame, object: Value, name: Value, is_method: bool, cell: &CacheCell, thread: &mut Thread) {
     if object.has_shape(shapes::MODULE) {
         let Some(dict) = crate::types::module::dict_of(object) else { return };
-        let (version, index) = DictObject::of(*dict).cacheable_index(name);
+        let (version, index) = DictObject::of(*dict).cacheable_place(name);
         if let Some(index) = index.filter(|_| version != 0) {
             cell.publish(u64::from(version) << 32 | index as u64);
             specialize_as(frame, Opcode::LOAD_ATTR_MODULE);

@@ -422,7 +422,7 @@ fn specialize_global_slow(frame: *mut Frame, name: Value, cell: &crate::interp::
     if !dict::is_exact(globals) || !dict::is_exact(builtins) {
         return;
     }
-    let (version, index) = DictObject::of(globals).cacheable_index(name);
+    let (version, index) = DictObject::of(globals).cacheable_place(name);
     if version == 0 && !DictObject::of(globals).is_empty() {
         return;
     }
@@ -432,7 +432,7 @@ fn specialize_global_slow(frame: *mut Frame, name: Value, cell: &crate::interp::
             Opcode::LOAD_GLOBAL_MODULE
         }
         None => {
-            let (builtin_version, builtin_index) = DictObject::of(builtins).cacheable_index(name);
+            let (builtin_version, builtin_index) = DictObject::of(builtins).cacheable_place(name);
             let Some(index) = builtin_index.filter(|_| builtin_version != 0 && version != 0) else { return };
             cell.publish(u64::from(version) << 32 | u64::from(u32::MAX));
             cell.publish_second(u64::from(builtin_version) << 32 | index as u64);

@@ -21,7 +21,7 @@ pub mod views;
 use crate::exceptions::exc;
 use crate::object::header::Header;
 use crate::object::lifetime;
-use crate::object::value::{Owned, PyResult, Raised, Value};
+use crate::object::value::{Owned, PyResult, Raised, Slot, Value};
 use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use crate::threads::thread_state::Thread;
 use crate::types::builtin_types::{DICT, shapes};
@@ -516,31 +516,34 @@ impl DictObject {
         Ok(())
     }
 
-    /// The version that a cache cell can name (0: none can be given) and the index of `key` in the current block.
-    pub fn cacheable_index(&self, key: Value) -> (u32, Option<usize>) {
+    /// The version that a cache cell can name (0: none can be given) and the place of `key`'s value in the current block.
+    pub fn cacheable_place(&self, key: Value) -> (u32, Option<usize>) {
         let _guard = self.header.lock_leaf();
         let keys = self.keys();
         if !keys.is_all_strings() {
             return (0, None);
         }
-        (keys.take_version_locked(), keys.find_str(key, StrObject::of(key)))
+        (keys.take_version_locked(), keys.find_str(key, StrObject::of(key)).map(|index| keys.place_of_value(index)))
     }
 
-    /// If the block still has `version`, the value of entry `index`.
+    /// The slot at a place, if the block still has the version that was given with it.
     #[inline(always)]
-    pub fn get_cached(&self, version: u32, index: usize) -> Option<Owned> {
+    fn cached_slot(&self, version: u32, place: usize) -> Option<&Slot> {
         let keys = self.keys();
-        if keys.version() != version {
-            return None;
-        }
-        keys.load_value(index, &self.header)
+        // SAFETY: a version belongs to one block.
+        if keys.version() == version { Some(unsafe { keys.value_at(place) }) } else { None }
+    }
+
+    /// If the block still has `version`, the value at `place`.
+    #[inline(always)]
+    pub fn get_cached(&self, version: u32, place: usize) -> Option<Owned> {
+        self.cached_slot(version, place)?.load(&self.header)
     }
 
     /// As [`DictObject::get_cached`] where that needs no atomic operation: `None` says nothing.
     #[inline(always)]
-    pub fn get_cached_own(&self, version: u32, index: usize) -> Option<Owned> {
-        let keys = self.keys();
-        if keys.version() != version { None } else { keys.value_slot(index).load_own() }
+    pub fn get_cached_own(&self, version: u32, place: usize) -> Option<Owned> {
+        self.cached_slot(version, place)?.load_own()
     }
 
     /// Whether the block still has `version`.
@@ -549,21 +552,10 @@ impl DictObject {
         self.keys().version() == version
     }
 
-    /// If the block still has `version`, the value of entry `index` without a count.
+    /// If the block still has `version`, the value at `place` without a count.
     #[inline(always)]
-    pub fn peek_cached(&self, version: u32, index: usize) -> Option<Value> {
-        let keys = self.keys();
-        if keys.version() != version { None } else { keys.peek_value(index) }
-    }
-
-    /// Replaces the value of entry `index` if the block still has `version`; otherwise hands `value` back.
-    pub fn set_cached(&self, version: u32, index: usize, value: Owned) -> Result<Option<Owned>, Owned> {
-        let _guard = self.header.lock_leaf();
-        let keys = self.keys();
-        if keys.version() != version || !keys.is_live(index) {
-            return Err(value);
-        }
-        Ok(keys.replace_value_locked(index, value))
+    pub fn peek_cached(&self, version: u32, place: usize) -> Option<Value> {
+        self.cached_slot(version, place)?.peek()
     }
 
     /// Bytes of the object and its block, for `__sizeof__`.

@@ -323,10 +323,19 @@ impl Keys {
         self.entry(index).value.peek()
     }
 
-    /// The place of a value, for the eval loop's cached loads.
+    /// Where the value of entry `index` lies, in bytes from the start of the block: for the eval loop's cached loads.
+    pub fn place_of_value(&self, index: usize) -> usize {
+        std::ptr::from_ref(&self.entry(index).value) as usize - std::ptr::from_ref(self) as usize
+    }
+
+    /// The slot of a value.
+    ///
+    /// # Safety
+    /// `place` is of [`Keys::place_of_value`] for this block: the version says so.
     #[inline(always)]
-    pub fn value_slot(&self, index: usize) -> &Slot {
-        &self.entry(index).value
+    pub unsafe fn value_at(&self, place: usize) -> &Slot {
+        // SAFETY: the caller's obligation.
+        unsafe { &*std::ptr::from_ref(self).cast::<u8>().add(place).cast::<Slot>() }
     }
 
     pub fn holds_key(&self, index: usize, key: Value) -> bool {
