@@ -96,10 +96,14 @@ unsafe fn write_frame(thread: &mut Thread, block: *mut u64, code: &CodeObject, g
             lineno: 0,
         });
         let locals = Frame::locals_ptr(frame);
-        for i in 0..code.nlocalsplus as usize {
-            locals.add(i).write(0);
+        let end = locals.add(code.nlocalsplus as usize);
+        let mut at = locals;
+        while at < end {
+            // Volatile, or the compiler makes a call of the few stores.
+            at.write_volatile(0);
+            at = at.add(1);
         }
-        (*frame).sp = Frame::stack_ptr(frame);
+        (*frame).sp = end;
     }
     frame
 }
@@ -419,7 +423,8 @@ pub unsafe fn move_arguments(frame: *mut Frame, from: *const u64, n: usize) {
     unsafe {
         let locals = Frame::locals_ptr(frame);
         for i in 0..n {
-            locals.add(i).write(from.add(i).read());
+            // Volatile, or the compiler makes a call of the few stores.
+            locals.add(i).write_volatile(from.add(i).read());
         }
     }
 }

@@ -508,7 +508,7 @@ unsafe fn collect_garbage(thread: &mut Thread, frame: *mut Frame, ip: *const Uni
 
 /// Releases a word if that is certain to set nothing off: immediates, borrowed words, references that are not the last.
 #[inline(always)]
-fn release_quickly(word: u64) -> bool {
+pub fn release_quickly(word: u64) -> bool {
     if word & 0xF != 0 || word == 0 {
         return true;
     }
@@ -654,6 +654,7 @@ handlers! {
         INSTRUMENTED_INSTRUCTION => arith::to_bool_other(r),
         INSTRUMENTED_LOAD_SUPER_ATTR => attr::load_attr_instance_value_shared(r, oparg),
         INSTRUMENTED_END_FOR => attr::load_attr_slot_shared(r, oparg),
+        INSTRUMENTED_CALL_KW => control::return_value_slow(r),
         INSTRUMENTED_RETURN_VALUE => attr::store_attr_add_shared(r),
         INSTRUMENTED_END_SEND => load_store::load_deref_shared(r, oparg),
         INSTRUMENTED_CALL => load_store::load_global_module_shared(r, oparg),

@@ -2,8 +2,10 @@
 //!
 //! A waiter waits for the switch interval; if the holder has not changed by then it sets `REQUEST_GIL` in the holder's
 //! word, and the holder drops the lock at its next safepoint and waits until another thread has had it (forced
-//! switching, as in CPython since 3.2).
+//! switching, as in CPython since 3.2). At the hand-over both look for each other for some microseconds before they sleep:
+//! a processor that has gone to sleep takes longer to wake than the whole hand-over takes.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::object::refcount::FREE_THREADED;
@@ -26,6 +28,23 @@ static HOLDER: AtomicPtr<ThreadShared> = AtomicPtr::new(std::ptr::null_mut());
 static ENABLED: AtomicBool = AtomicBool::new(!FREE_THREADED);
 /// Microseconds between forced switches.
 static INTERVAL: AtomicU64 = AtomicU64::new(5000);
+
+/// What `GilState` says, for those who look without the mutex.
+static HELD: AtomicBool = AtomicBool::new(false);
+static SWITCHES: AtomicU64 = AtomicU64::new(0);
+/// Looks at a word before a waiter sleeps: some ten microseconds.
+const SPIN_LIMIT: u32 = 4000;
+
+/// Waits for a moment until `is_done`, where another processor can bring it about.
+fn spin_until(is_done: impl Fn() -> bool) {
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    if *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from)) > 1 {
+        let _ = (0..SPIN_LIMIT).any(|_| {
+            crate::sync::spin_hint();
+            is_done()
+        });
+    }
+}
 
 /// Whether a GIL is in force (`sys._is_gil_enabled()`).
 #[inline(always)]
@@ -63,14 +82,20 @@ pub fn acquire(thread: &mut Thread) {
             if !holder.is_null() {
                 // SAFETY: shared parts of threads are never freed.
                 unsafe { (*holder).request(REQUEST_GIL) };
+                drop(state);
+                // Relaxed: a hint; the mutex decides.
+                spin_until(|| !HELD.load(Ordering::Relaxed));
+                state = STATE.lock();
             }
         }
     }
     state.waiting -= 1;
     state.held = true;
+    HELD.store(true, Ordering::Relaxed);
     if state.last != me as usize {
         state.last = me as usize;
         state.switches += 1;
+        SWITCHES.store(state.switches, Ordering::Relaxed);
         SWITCHED.notify_all();
     }
     HOLDER.store(me, Ordering::Relaxed);
@@ -84,6 +109,7 @@ pub fn release(thread: &mut Thread) {
     let _ = thread;
     let mut state = STATE.lock();
     state.held = false;
+    HELD.store(false, Ordering::Relaxed);
     HOLDER.store(std::ptr::null_mut(), Ordering::Relaxed);
     drop(state);
     RELEASED.notify_one();
@@ -103,6 +129,8 @@ pub fn yield_to_waiter(thread: &mut Thread) {
         state.switches
     };
     super::thread_state::detach(thread);
+    // Relaxed: a hint; the mutex decides.
+    spin_until(|| SWITCHES.load(Ordering::Relaxed) != switches);
     {
         let mut state = STATE.lock();
         // Forced switch: without this the releasing thread would often win the lock again at once.
@@ -122,5 +150,7 @@ pub fn reset_after_fork(thread: &Thread) {
         RELEASED.reset(LeafCondvar::new());
         SWITCHED.reset(LeafCondvar::new());
     }
+    HELD.store(is_enabled(), Ordering::Relaxed);
+    SWITCHES.store(0, Ordering::Relaxed);
     HOLDER.store(me, Ordering::Relaxed);
 }

@@ -46,6 +46,9 @@ const KIND_ADD: u8 = 5;
 /// Whether the cell's shape fact holds for `object`.
 #[inline(always)]
 fn guard(object: Value, word: u64, kind: u8) -> bool {
+    if !object.is_pointer() && kind != KIND_OBJECT {
+        return false;
+    }
     let shape = object.shape();
     shape == inline_cache::shape_of(word)
         && shape::entry(shape).version() == inline_cache::version_of(word)

@@ -4,7 +4,7 @@ use pyrt_compiler::bytecode::instructions::Opcode;
 
 use crate::exceptions::exc;
 use crate::interp::call_frame::pop_frame;
-use crate::interp::dispatch::{Flow, Regs, is_entry};
+use crate::interp::dispatch::{Flow, Regs, is_entry, release_quickly};
 use crate::interp::frame::{FRAME_DROP_RESULT, FRAME_ENTRY, FRAME_INIT, Frame, FrameOwner, close, into_owned};
 use crate::interp::ops::load_store::specialize_as;
 use crate::interp::tracing;
@@ -132,8 +132,50 @@ pub fn pop_jump_if_none(r: &mut Regs<'_>, oparg: u32, wanted: bool) -> Flow {
     Flow::Next
 }
 
+/// Returns from a function to its caller in the eval loop; the rest is for [`return_value_slow`].
 #[inline(always)]
 pub fn return_value(r: &mut Regs<'_>) -> Flow {
+    let frame = r.frame;
+    // SAFETY: the running frame, its words, and the caller's frame.
+    unsafe {
+        let flags = (*frame).flags;
+        let is_plain = (*frame).owner == FrameOwner::Thread
+            && flags & (FRAME_ENTRY | FRAME_DROP_RESULT) == 0
+            && (*frame).frame_object == 0
+            && (*frame).locals == 0;
+        let top = r.sp.sub(1);
+        // What is borrowed from a local gets a count before the local is released.
+        let word = into_owned(*top).into_raw().bits();
+        *top = word;
+        if !is_plain || (flags & FRAME_INIT != 0 && !Value::from_bits(word).is_none()) {
+            return r.instead(Opcode::INSTRUMENTED_CALL_KW);
+        }
+        let mut at = Frame::locals_ptr(frame);
+        while at < top {
+            if !release_quickly(*at) {
+                // What has been released is empty.
+                return r.instead(Opcode::INSTRUMENTED_CALL_KW);
+            }
+            at.write_volatile(0);
+            at = at.add(1);
+        }
+        let func = (*frame).func;
+        (*frame).func = 0;
+        r.thread.recursion_left += 1;
+        r.thread.stack.pop_to(frame.cast());
+        r.resume_caller((*frame).previous);
+        r.release_last(func);
+        if flags & FRAME_INIT == 0 {
+            r.push(word);
+        }
+        Flow::Next
+    }
+}
+
+/// RETURN_VALUE where something is left to be done: a generator, a frame that someone holds, the entry frame, locals that
+/// die.
+#[inline(always)]
+pub fn return_value_slow(r: &mut Regs<'_>) -> Flow {
     let word = into_owned(r.pop()).into_raw().bits();
     r.sync();
     let frame = r.frame;
