@@ -44,6 +44,12 @@ impl CacheCell {
         true
     }
 
+    /// Whether all attempts have been used.
+    #[inline(always)]
+    pub fn is_settled(&self) -> bool {
+        self.attempts.load(Ordering::Relaxed) >= MAX_ATTEMPTS
+    }
+
     #[inline(always)]
     pub fn word(&self) -> u64 {
         // Acquire: pairs with the Release in `publish`.

@@ -717,11 +717,14 @@ struct SlotCacheEntry {
     name: u64,
     shape: ShapeId,
     version: u16,
-    /// Offset in words from the start of the object.
+    /// Offset in words from the start of the object, or [`SlotCache::METHOD`].
     offset: u16,
 }
 
 impl SlotCache {
+    /// Instead of an offset: the object has no such attribute, and its class has a method of that name.
+    pub const METHOD: usize = u16::MAX as usize;
+
     pub fn new() -> Box<SlotCache> {
         Box::new(SlotCache { entries: [SlotCacheEntry { name: 0, shape: 0, version: 0, offset: 0 }; SLOT_CACHE_SIZE] })
     }

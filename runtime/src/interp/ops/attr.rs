@@ -18,7 +18,7 @@ use crate::types::descriptors::MemberDescriptor;
 use crate::types::dict::DictObject;
 use crate::types::function::FunctionObject;
 use crate::types::string::StrObject;
-use crate::types::type_object::{TYPE_METHOD_DESCRIPTOR, TypeObject};
+use crate::types::type_object::{SlotCache, TYPE_METHOD_DESCRIPTOR, TypeObject};
 
 /// The slot at word `offset` of an object.
 ///
@@ -72,6 +72,18 @@ pub fn load_attr(r: &mut Regs<'_>, oparg: u32) -> Flow {
     }
     if object.is_pointer() {
         if let Some(offset) = r.thread.slot_cache.get(object.shape(), name) {
+            if offset == SlotCache::METHOD {
+                if oparg & 1 != 0 {
+                    if let Some(method) = attribute::lookup_type(object.type_object(), name, r.thread) {
+                        // The object stays as the first argument.
+                        let receiver = r.peek(1);
+                        r.set(1, method.into_raw().bits());
+                        r.push(receiver);
+                        return Flow::Next;
+                    }
+                }
+                return load_generic(r, object, name, oparg);
+            }
             // SAFETY: the shape has an attribute slot there.
             if let Some(value) = attribute::load_inline(unsafe { slot_at(object, offset) }, object) {
                 r.replace_last(1, value);
@@ -84,6 +96,11 @@ pub fn load_attr(r: &mut Regs<'_>, oparg: u32) -> Flow {
             remember_slot(object, name, r.thread);
         }
     }
+    load_generic(r, object, name, oparg)
+}
+
+#[inline(always)]
+fn load_generic(r: &mut Regs<'_>, object: Value, name: Value, oparg: u32) -> Flow {
     if oparg & 1 != 0 {
         match attribute::load_method(object, name, r.thread) {
             Ok((method, true)) => {
@@ -114,10 +131,19 @@ fn remember_slot(object: Value, name: Value, thread: &mut Thread) {
     if entry.mode() != AttributeMode::Inline {
         return;
     }
-    let Some(index) = entry.find(name) else { return };
     let (ty, version) = (entry.ty(), entry.version());
-    if attribute::uses_generic_lookup(ty) && attribute::lookup_type(ty, name, thread).is_none_or(|found| found.type_object().slots.descr_set.raw() == 0) {
-        thread.slot_cache.put(shape, version, name, entry.first_slot() + index);
+    if !attribute::uses_generic_lookup(ty) {
+        return;
+    }
+    let found = attribute::lookup_type(ty, name, thread);
+    match entry.find(name) {
+        Some(index) if found.as_ref().is_none_or(|found| found.type_object().slots.descr_set.raw() == 0) => {
+            thread.slot_cache.put(shape, version, name, entry.first_slot() + index);
+        }
+        None if found.as_ref().is_some_and(|found| found.type_has_flag(TYPE_METHOD_DESCRIPTOR)) => {
+            thread.slot_cache.put(shape, version, name, SlotCache::METHOD);
+        }
+        _ => {}
     }
 }
 
@@ -223,6 +249,13 @@ fn specialize_class_load(frame: *mut Frame, class: Value, name: Value, cell: &Ca
     }
 }
 
+/// The cell does not fit the object: the site is given up, or stays as it is when it has been specialised often enough; the
+/// thread's cache serves the other shapes then.
+#[inline(always)]
+fn miss_load(r: &mut Regs<'_>, cell: &CacheCell) -> Flow {
+    if cell.is_settled() { r.instead(Opcode::LOAD_ATTR) } else { r.miss(Opcode::LOAD_ATTR) }
+}
+
 #[inline(always)]
 pub fn load_attr_instance_value(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let cell = r.cell();
@@ -231,7 +264,7 @@ pub fn load_attr_instance_value(r: &mut Regs<'_>, oparg: u32) -> Flow {
     if !guard(object, word, KIND_INSTANCE) {
         word = cell.second_word();
         if !guard(object, word, KIND_INSTANCE) {
-            return r.miss(Opcode::LOAD_ATTR);
+            return miss_load(r, cell);
         }
     }
     // SAFETY: the shape has an attribute slot there, and slots never change their name.
@@ -369,7 +402,7 @@ pub fn load_attr_method(r: &mut Regs<'_>, _oparg: u32) -> Flow {
             return Flow::Next;
         }
     }
-    r.miss(Opcode::LOAD_ATTR)
+    miss_load(r, cell)
 }
 
 #[inline(always)]
@@ -400,6 +433,24 @@ pub fn store_attr(r: &mut Regs<'_>, oparg: u32) -> Flow {
     r.sync();
     let (value, object) = (r.value(2), r.value(1));
     let before = object.shape();
+    if object.is_pointer() {
+        if let Some(offset) = r.thread.slot_cache.get(before, name).filter(|offset| *offset != SlotCache::METHOD) {
+            if attribute::uses_generic_store(shape::entry(before).ty()) && cell.is_settled() {
+                // SAFETY: the shape has an attribute slot there.
+                let slot = unsafe { slot_at(object, offset) };
+                if let Some(old) = attribute::peek_inline(slot) {
+                    if let Ok(old) = slot.compare_replace(old, value.to_owned()) {
+                        let object = r.pop();
+                        let word = r.pop();
+                        r.release(word);
+                        r.release_last(object);
+                        r.release_last_too(old.into_raw().bits());
+                        return Flow::Next;
+                    }
+                }
+            }
+        }
+    }
     if attribute::set(object, name, value, r.thread).is_err() {
         return Flow::Raised;
     }

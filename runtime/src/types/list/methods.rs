@@ -204,6 +204,12 @@ fn repeated(items: &[Owned], n: i64, thread: &mut Thread) -> PyResult<Vec<Owned>
 }
 
 fn list_repeat(this: Value, n: i64, thread: &mut Thread) -> PyResult {
+    if let (1, Some(item)) = (ListObject::of(this).len(), ListObject::of(this).get(0)) {
+        // The usual case: one item over and over.
+        let n = usize::try_from(n).unwrap_or(0);
+        let made = if n < isize::MAX as usize / 16 { list::from_fn(n, |_| item.clone()) } else { None };
+        return made.ok_or(()).map_err(|()| thread.raise_memory_error());
+    }
     let items = ListObject::of(this).to_vec();
     repeated(&items, n, thread).map(list::from_vec)
 }
@@ -369,7 +375,7 @@ fn reverse(this: Value, _thread: &mut Thread) -> PyResult {
 }
 
 fn copy(this: Value, _thread: &mut Thread) -> PyResult {
-    Ok(list::from_vec(ListObject::of(this).to_vec()))
+    Ok(ListObject::of(this).sublist(0, usize::MAX))
 }
 
 fn clear(this: Value, thread: &mut Thread) -> PyResult {

@@ -275,19 +275,26 @@ impl ListObject {
 
     /// A new list of the items with these numbers, all of one moment; none if one does not exist.
     pub fn select(&self, numbers: impl ExactSizeIterator<Item = usize>) -> Option<Owned> {
-        let mut items = Vec::with_capacity(numbers.len());
-        {
-            let _guard = self.header.lock_leaf();
-            let len = self.len.load(Ordering::Relaxed);
-            let array = self.array.load(Ordering::Relaxed);
-            for i in numbers {
-                if i >= len {
-                    return None;
-                }
-                items.extend(Array::slot(array, i).load_locked());
-            }
+        let guard = self.header.lock_leaf();
+        let len = self.len.load(Ordering::Relaxed);
+        let array = self.array.load(Ordering::Relaxed);
+        let n = numbers.len();
+        if n == 0 {
+            return Some(new());
         }
-        Some(from_vec(items))
+        let Some(made) = Array::allocate(n) else { std::alloc::handle_alloc_error(Layout::new::<u64>()) };
+        let mut filled = 0;
+        for i in numbers {
+            if i >= len || filled >= n {
+                break;
+            }
+            let word = Array::slot(array, i).load_locked().map_or(0, |item| item.into_raw().bits());
+            Array::slot(made, filled).word().store(word, Ordering::Relaxed);
+            filled += 1;
+        }
+        drop(guard);
+        let list = lifetime::allocate_object(LIST.get(), |header| ListObject { header, array: AtomicPtr::new(made), len: AtomicUsize::new(filled) });
+        if filled == n { Some(list) } else { None }
     }
 
     /// Takes all items out, leaving the list empty.
@@ -415,6 +422,18 @@ fn array_of(items: Vec<Owned>) -> (*mut Array, usize) {
         Array::slot(array, i).word().store(item.into_raw().bits(), Ordering::Relaxed);
     }
     (array, len)
+}
+
+/// A list of the `n` items that `item` makes, none when there is no memory.
+pub fn from_fn(n: usize, mut item: impl FnMut(usize) -> Owned) -> Option<Owned> {
+    if n == 0 {
+        return Some(new());
+    }
+    let array = Array::allocate(n)?;
+    for i in 0..n {
+        Array::slot(array, i).word().store(item(i).into_raw().bits(), Ordering::Relaxed);
+    }
+    Some(lifetime::allocate_object(LIST.get(), |header| ListObject { header, array: AtomicPtr::new(array), len: AtomicUsize::new(n) }))
 }
 
 /// A list that takes over `n` stack words.
