@@ -37,9 +37,19 @@ pub fn set_errno(errno: i32) {
 
 /// Makes a call that may block, again after each interruption. The inner error is the `errno`; the outer one comes from
 /// a signal handler.
-pub fn retry<T: CallResult>(thread: &mut Thread, mut call: impl FnMut() -> T) -> PyResult<Result<T, i32>> {
+pub fn retry<T: CallResult>(thread: &mut Thread, call: impl FnMut() -> T) -> PyResult<Result<T, i32>> {
+    retry_for(false, thread, call)
+}
+
+/// As [`retry`] for a call that seldom blocks ([`Thread::detached_briefly`]).
+pub fn retry_briefly<T: CallResult>(thread: &mut Thread, call: impl FnMut() -> T) -> PyResult<Result<T, i32>> {
+    retry_for(true, thread, call)
+}
+
+/// One or the other.
+pub fn retry_for<T: CallResult>(is_brief: bool, thread: &mut Thread, mut call: impl FnMut() -> T) -> PyResult<Result<T, i32>> {
     loop {
-        let result = thread.detached(&mut call);
+        let result = if is_brief { thread.detached_briefly(&mut call) } else { thread.detached(&mut call) };
         if !result.has_failed() {
             return Ok(Ok(result));
         }

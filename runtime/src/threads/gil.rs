@@ -6,7 +6,7 @@
 //! a processor that has gone to sleep takes longer to wake than the whole hand-over takes.
 
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::object::refcount::FREE_THREADED;
 use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, LeafCondvar, LeafMutex, Ordering, Resettable};
@@ -74,18 +74,28 @@ pub fn acquire(thread: &mut Thread) {
     let me = std::ptr::from_ref(thread.shared).cast_mut();
     let mut state = STATE.lock();
     state.waiting += 1;
-    while state.held {
-        let switches = state.switches;
-        let timed_out = RELEASED.wait_for(&mut state, switch_interval()).timed_out();
-        if timed_out && state.held && state.switches == switches {
-            let holder = HOLDER.load(Ordering::Relaxed);
-            if !holder.is_null() {
-                // SAFETY: shared parts of threads are never freed.
-                unsafe { (*holder).request(REQUEST_GIL) };
-                drop(state);
-                // Relaxed: a hint; the mutex decides.
-                spin_until(|| !HELD.load(Ordering::Relaxed));
-                state = STATE.lock();
+    if state.held {
+        let mut switches = state.switches;
+        let mut deadline = Instant::now() + switch_interval();
+        while state.held {
+            // In slices, since a brief release wakes nobody.
+            let left = deadline.saturating_duration_since(Instant::now());
+            RELEASED.wait_for(&mut state, left.min(switch_interval() / 4).max(Duration::from_micros(50)));
+            if state.switches != switches {
+                // Another thread has it now: it has its interval.
+                switches = state.switches;
+                deadline = Instant::now() + switch_interval();
+            } else if state.held && Instant::now() >= deadline {
+                let holder = HOLDER.load(Ordering::Relaxed);
+                if !holder.is_null() {
+                    // SAFETY: shared parts of threads are never freed.
+                    unsafe { (*holder).request(REQUEST_GIL) };
+                    drop(state);
+                    // Relaxed: a hint; the mutex decides.
+                    spin_until(|| !HELD.load(Ordering::Relaxed));
+                    state = STATE.lock();
+                }
+                deadline = Instant::now() + switch_interval();
             }
         }
     }
@@ -101,8 +111,9 @@ pub fn acquire(thread: &mut Thread) {
     HOLDER.store(me, Ordering::Relaxed);
 }
 
-/// Gives the GIL up, where there is one.
-pub fn release(thread: &mut Thread) {
+/// Gives the GIL up, where there is one. After a brief release nobody is woken: the thread wants it back within
+/// microseconds, before who sleeps could take it; should it take longer, waiters look in a fraction of the interval.
+pub fn release(thread: &mut Thread, is_brief: bool) {
     if !is_enabled() {
         return;
     }
@@ -112,7 +123,9 @@ pub fn release(thread: &mut Thread) {
     HELD.store(false, Ordering::Relaxed);
     HOLDER.store(std::ptr::null_mut(), Ordering::Relaxed);
     drop(state);
-    RELEASED.notify_one();
+    if !is_brief {
+        RELEASED.notify_one();
+    }
 }
 
 /// At a safepoint with `REQUEST_GIL` set: lets another thread have the lock.

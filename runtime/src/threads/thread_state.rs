@@ -458,19 +458,34 @@ fn sleep_forever(thread: &mut Thread) -> ! {
 
 /// The thread stops touching objects: before it blocks.
 pub fn detach(thread: &mut Thread) {
+    detach_for(thread, false);
+}
+
+fn detach_for(thread: &mut Thread, is_brief: bool) {
     let shared = thread.shared;
     reclamation::detach(shared);
     // Release: everything done so far is visible to who claims or suspends the thread.
     shared.state.store(STATE_DETACHED, Ordering::Release);
     super::stop_the_world::note_detached();
-    super::gil::release(thread);
+    super::gil::release(thread, is_brief);
 }
 
 impl Thread {
     /// Runs `blocking` while the thread is detached, so that others may run and collect.
     #[inline]
     pub fn detached<T>(&mut self, blocking: impl FnOnce() -> T) -> T {
-        detach(self);
+        self.detached_for(false, blocking)
+    }
+
+    /// As [`Thread::detached`] for what seldom takes longer than some microseconds: reading a file from the page cache,
+    /// asking about one. With a GIL the next thread is not woken for that.
+    #[inline]
+    pub fn detached_briefly<T>(&mut self, call: impl FnOnce() -> T) -> T {
+        self.detached_for(true, call)
+    }
+
+    fn detached_for<T>(&mut self, is_brief: bool, blocking: impl FnOnce() -> T) -> T {
+        detach_for(self, is_brief);
         let result = blocking();
         // The C library's errno must survive the waiting for the GIL.
         // SAFETY: reads and writes this thread's errno.

@@ -16,7 +16,7 @@ use pyrt_runtime::{Owned, PyResult, Thread, Value};
 use super::base::{self, IoBase, RAW_IO_BASE};
 use super::{closed_error, getter, method, row, size_or_all, unsupported};
 use crate::posix::path::{self, Accepts};
-use crate::system_call::{last_errno, retry, writable_buffer};
+use crate::system_call::{last_errno, retry, retry_briefly, retry_for, writable_buffer};
 
 #[repr(C)]
 struct FileIo {
@@ -158,7 +158,7 @@ fn init(this: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> P
         Some(target) => match opener {
             None => {
                 // SAFETY: a terminated name.
-                match retry(thread, || unsafe { libc::open(target.as_ptr(), flags, 0o666 as libc::c_uint) })? {
+                match retry_briefly(thread, || unsafe { libc::open(target.as_ptr(), flags, 0o666 as libc::c_uint) })? {
                     Ok(fd) => (fd, true),
                     Err(errno) => return Err(thread.raise_os_error(errno, Some(file), None)),
                 }
@@ -182,7 +182,7 @@ fn init(this: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> P
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
     let out = &raw mut stat;
     // SAFETY: as above.
-    let result = thread.detached(|| unsafe { libc::fstat(fd, out) });
+    let result = thread.detached_briefly(|| unsafe { libc::fstat(fd, out) });
     let failure = if result < 0 {
         let errno = last_errno();
         // Only a bad descriptor is an error here; some file systems cannot stat.
@@ -221,7 +221,7 @@ fn close_descriptor(this: Value, thread: &mut Thread) -> PyResult<()> {
     let fd = of(this).fd.swap(-1, Ordering::Relaxed);
     if fd >= 0 {
         // SAFETY: the descriptor is this object's. After EINTR it is closed on Linux.
-        let result = thread.detached(|| unsafe { libc::close(fd) });
+        let result = thread.detached_briefly(|| unsafe { libc::close(fd) });
         if result < 0 && last_errno() != libc::EINTR {
             return Err(thread.raise_errno());
         }
@@ -274,10 +274,10 @@ fn not_open_for(what: &str, thread: &mut Thread) -> pyrt_runtime::object::value:
 }
 
 /// One read into memory; none where the descriptor would block.
-fn read_once(fd: i32, to: *mut u8, n: usize, thread: &mut Thread) -> PyResult<Option<usize>> {
+fn read_once(file: &FileIo, fd: i32, to: *mut u8, n: usize, thread: &mut Thread) -> PyResult<Option<usize>> {
     let n = n.min(0x7FFF_F000);
     // SAFETY: the caller lends `n` bytes at `to`.
-    match retry(thread, || unsafe { libc::read(fd, to.cast(), n) })? {
+    match retry_for(file.has(REGULAR), thread, || unsafe { libc::read(fd, to.cast(), n) })? {
         Ok(n) => Ok(Some(n as usize)),
         Err(libc::EAGAIN) => Ok(None),
         Err(errno) => Err(thread.raise_os_error(errno, None, None)),
@@ -295,7 +295,7 @@ fn read(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     if data.try_reserve_exact(n).is_err() {
         return Err(thread.raise_memory_error());
     }
-    match read_once(fd, data.as_mut_ptr(), n, thread)? {
+    match read_once(object, fd, data.as_mut_ptr(), n, thread)? {
         None => Ok(Owned::none()),
         Some(n) => {
             // SAFETY: the system wrote `n` bytes.
@@ -322,7 +322,7 @@ fn readall(this: Value, thread: &mut Thread) -> PyResult {
         }
         let spare = data.spare_capacity_mut();
         let (to, n) = (spare.as_mut_ptr().cast::<u8>(), spare.len());
-        match read_once(fd, to, n, thread)? {
+        match read_once(object, fd, to, n, thread)? {
             None if data.is_empty() => return Ok(Owned::none()),
             None | Some(0) => return Ok(bytes::from_vec(data)),
             // SAFETY: the system wrote `n` bytes behind the length.
@@ -339,7 +339,7 @@ fn readinto(this: Value, target: Value, thread: &mut Thread) -> PyResult {
         return Err(not_open_for("reading", thread));
     }
     let target = writable_buffer(target, "readinto() argument", thread)?;
-    Ok(read_once(fd, target.data, target.len, thread)?.map_or_else(Owned::none, Owned::usize))
+    Ok(read_once(object, fd, target.data, target.len, thread)?.map_or_else(Owned::none, Owned::usize))
 }
 
 fn write(this: Value, source: Value, thread: &mut Thread) -> PyResult {
@@ -351,7 +351,7 @@ fn write(this: Value, source: Value, thread: &mut Thread) -> PyResult {
     let source = buffer::get(source, 0, thread)?;
     let (from, n) = (source.data, source.len.min(0x7FFF_F000));
     // SAFETY: the buffer is lent.
-    match retry(thread, || unsafe { libc::write(fd, from.cast(), n) })? {
+    match retry_for(object.has(REGULAR), thread, || unsafe { libc::write(fd, from.cast(), n) })? {
         Ok(n) => Ok(Owned::int(n as i64)),
         Err(libc::EAGAIN) => Ok(Owned::none()),
         Err(errno) => Err(thread.raise_os_error(errno, None, None)),
@@ -367,7 +367,7 @@ fn seek(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
 
 fn seek_to(fd: i32, at: i64, whence: i32, thread: &mut Thread) -> PyResult {
     // SAFETY: a plain system call.
-    let result = thread.detached(|| unsafe { libc::lseek(fd, at, whence) });
+    let result = thread.detached_briefly(|| unsafe { libc::lseek(fd, at, whence) });
     if result < 0 { Err(thread.raise_errno()) } else { Ok(Owned::int(result)) }
 }
 
@@ -398,7 +398,7 @@ fn seekable(this: Value, thread: &mut Thread) -> PyResult {
     let fd = object.open_fd(thread)?;
     if !object.has(SEEK_KNOWN) {
         // SAFETY: a plain system call.
-        let can = thread.detached(|| unsafe { libc::lseek(fd, 0, libc::SEEK_CUR) }) >= 0;
+        let can = thread.detached_briefly(|| unsafe { libc::lseek(fd, 0, libc::SEEK_CUR) }) >= 0;
         object.flags.fetch_or(SEEK_KNOWN | if can { SEEKABLE } else { 0 }, Ordering::Relaxed);
     }
     Ok(Owned::bool(object.has(SEEKABLE)))
@@ -421,7 +421,7 @@ fn fileno(this: Value, thread: &mut Thread) -> PyResult {
 fn isatty(this: Value, thread: &mut Thread) -> PyResult {
     let fd = of(this).open_fd(thread)?;
     // SAFETY: a plain system call.
-    Ok(Owned::bool(thread.detached(|| unsafe { libc::isatty(fd) }) == 1))
+    Ok(Owned::bool(thread.detached_briefly(|| unsafe { libc::isatty(fd) }) == 1))
 }
 
 /// A regular file is no terminal: no need to ask the system.
@@ -527,7 +527,7 @@ pub fn read_direct(raw: Value, to: *mut u8, room: usize, thread: &mut Thread) ->
         return None;
     }
     let fd = of(raw).fd.load(Ordering::Relaxed);
-    (fd >= 0).then(|| read_once(fd, to, room, thread))
+    (fd >= 0).then(|| read_once(of(raw), fd, to, room, thread))
 }
 
 /// As [`read_direct`] for writing.
@@ -541,7 +541,7 @@ pub fn write_direct(raw: Value, data: &[u8], thread: &mut Thread) -> Option<PyRe
     }
     let (from, n) = (data.as_ptr(), data.len().min(0x7FFF_F000));
     // SAFETY: the slice is borrowed for the call.
-    Some(match retry(thread, || unsafe { libc::write(fd, from.cast(), n) }) {
+    Some(match retry_for(of(raw).has(REGULAR), thread, || unsafe { libc::write(fd, from.cast(), n) }) {
         Ok(Ok(n)) => Ok(Some(n as usize)),
         Ok(Err(libc::EAGAIN)) => Ok(None),
         Ok(Err(errno)) => Err(thread.raise_os_error(errno, None, None)),

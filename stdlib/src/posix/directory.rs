@@ -62,7 +62,7 @@ impl Stream {
 /// Opens a directory by path or by (duplicated) descriptor.
 fn open(path: &path::Path, thread: &mut Thread) -> PyResult<Stream> {
     // SAFETY: a terminated name; the duplicate belongs to the stream, or is closed here.
-    let stream = thread.detached(|| unsafe {
+    let stream = thread.detached_briefly(|| unsafe {
         match path.fd {
             None => libc::opendir(path.as_ptr()),
             Some(fd) => {
@@ -89,7 +89,7 @@ pub fn listdir(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult 
     let accepts = Accepts { function: "listdir", argument: "path", fd: true, none: true };
     let path = path::convert(args.get(0).unwrap_or_else(Value::none), accepts, thread)?;
     let mut stream = open(&path, thread)?;
-    let found = thread.detached(|| {
+    let found = thread.detached_briefly(|| {
         let mut names = Vec::new();
         loop {
             match stream.next() {
@@ -144,7 +144,7 @@ fn self_iter(this: Value, _thread: &mut Thread) -> PyResult {
 
 fn iterator_next(this: Value, thread: &mut Thread) -> PyResult<Option<Owned>> {
     let iterator = iterator(this);
-    let found = thread.detached(|| {
+    let found = thread.detached_briefly(|| {
         let mut guard = iterator.stream.lock();
         let Some(stream) = guard.as_mut() else { return Ok(None) };
         let found = stream.next();

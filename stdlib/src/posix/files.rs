@@ -200,7 +200,7 @@ pub fn access(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
         flags |= libc::AT_SYMLINK_NOFOLLOW;
     }
     // SAFETY: a terminated name.
-    let result = thread.detached(|| unsafe { libc::faccessat(dir, path.as_ptr(), mode, flags) });
+    let result = thread.detached_briefly(|| unsafe { libc::faccessat(dir, path.as_ptr(), mode, flags) });
     Ok(Owned::bool(result == 0))
 }
 
@@ -379,7 +379,7 @@ pub fn getxattr(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult
         let mut data = vec![0u8; room];
         let to = data.as_mut_ptr().cast();
         // SAFETY: terminated names, room for the value.
-        let n = thread.detached(|| unsafe {
+        let n = thread.detached_briefly(|| unsafe {
             match path.fd {
                 Some(fd) => libc::fgetxattr(fd, name.as_ptr(), to, room),
                 None if follow => libc::getxattr(path.as_ptr(), name.as_ptr(), to, room),
@@ -441,7 +441,7 @@ pub fn listxattr(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResul
         let mut data = vec![0u8; room];
         let to = data.as_mut_ptr().cast();
         // SAFETY: a terminated name, room for the list.
-        let n = thread.detached(|| unsafe {
+        let n = thread.detached_briefly(|| unsafe {
             match path.fd {
                 Some(fd) => libc::flistxattr(fd, to, room),
                 None if follow => libc::listxattr(path.as_ptr(), to, room),

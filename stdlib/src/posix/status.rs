@@ -81,11 +81,11 @@ pub fn status_of(path: &Path, dir: i32, follow: bool, thread: &mut Thread) -> Py
     let out = &raw mut stat;
     let result = match path.fd {
         // SAFETY: `out` is valid for the call.
-        Some(fd) => thread.detached(|| unsafe { libc::fstat(fd, out) }),
+        Some(fd) => thread.detached_briefly(|| unsafe { libc::fstat(fd, out) }),
         None => {
             let flags = if follow { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
             // SAFETY: a terminated name; `out` is valid for the call.
-            thread.detached(|| unsafe { libc::fstatat(dir, path.as_ptr(), out, flags) })
+            thread.detached_briefly(|| unsafe { libc::fstatat(dir, path.as_ptr(), out, flags) })
         }
     };
     Ok(if result == 0 { Ok(stat) } else { Err(last_errno()) })
