@@ -12,7 +12,6 @@ use crate::threads::thread_state::Thread;
 use crate::types::builtin_types::shapes;
 use crate::types::dict::{self, DictObject};
 use crate::types::string::{self, StrObject};
-use crate::types::tuple::TupleObject;
 use crate::types::type_object::{BinaryFn, DictPlace, SetAttrFn, TYPE_METHOD_DESCRIPTOR, TypeObject, is_type};
 
 /// `type(...).__mro__` lookup: the attribute as it lies in the first class dict that has it. Never runs Python code.
@@ -55,8 +54,7 @@ fn lookup_type_slow(ty: &TypeObject, name: Value, thread: &mut Thread) -> Option
 
 /// The lookup without the cache.
 pub fn lookup_mro(ty: &TypeObject, name: Value) -> Option<Owned> {
-    let mro = ty.mro()?;
-    for &class in TupleObject::of(*mro).items() {
+    for &class in ty.peek_mro()?.items() {
         if let Some(found) = TypeObject::of(class).dict().and_then(|dict| dict.get_str(name)) {
             return Some(found);
         }

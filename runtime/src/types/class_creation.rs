@@ -566,7 +566,11 @@ pub fn set_bases(class: Value, value: Option<Value>, thread: &mut Thread) -> PyR
 /// Computes the MROs of a class and those derived from it anew.
 fn relinearize(ty: &TypeObject, thread: &mut Thread) -> PyResult<()> {
     let mro = linearize(ty, ty.value().type_object(), thread)?;
-    drop(ty.mro.replace(&ty.header, Some(mro)));
+    if let Some(old) = ty.mro.replace(&ty.header, Some(mro)) {
+        // Lookups read the MRO without a count (`TypeObject::peek_mro`).
+        // SAFETY: unlinked; dropping a tuple of classes runs no Python code.
+        unsafe { crate::memory::reclamation::retire_box(Box::into_raw(Box::new(old))) };
+    }
     let subclasses = ty.lists.lock().subclasses.clone();
     for subclass in subclasses {
         // SAFETY: a class leaves its bases' lists before it is freed.

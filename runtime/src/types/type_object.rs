@@ -539,6 +539,12 @@ impl TypeObject {
         self.mro.load(&self.header)
     }
 
+    /// The MRO without a count, for lookups: a replaced one is freed no earlier than at this thread's next safepoint.
+    #[inline]
+    pub fn peek_mro(&self) -> Option<&TupleObject> {
+        self.mro.peek().map(TupleObject::of)
+    }
+
     /// Whether this type is `other` or derived from it, by the MRO alone.
     #[inline]
     pub fn is_subtype(&self, other: &TypeObject) -> bool {
@@ -547,8 +553,8 @@ impl TypeObject {
 
     fn is_subtype_slow(&self, other: &TypeObject) -> bool {
         if self.has_flag(TYPE_HEAP) {
-            let Some(mro) = self.mro() else { return false };
-            return TupleObject::of(*mro).items().iter().any(|ty| ty.is(other.value()));
+            let Some(mro) = self.peek_mro() else { return false };
+            return mro.items().iter().any(|ty| ty.is(other.value()));
         }
         let mut ty = self;
         loop {
