@@ -7,9 +7,11 @@ pub mod ast;
 pub mod atexit;
 pub mod binascii;
 pub mod bisect;
+pub mod cmath;
 pub mod codecs;
 pub mod collections;
 pub mod contextvars;
+pub mod csv;
 pub mod duration;
 pub mod errno;
 pub mod exception_class;
@@ -18,6 +20,7 @@ pub mod fcntl;
 pub mod frozen;
 pub mod functools;
 pub mod gc;
+pub mod hashing;
 pub mod heapq;
 pub mod imp;
 pub mod io;
@@ -39,6 +42,7 @@ pub mod signal;
 pub mod socket;
 pub mod sre;
 pub mod stat;
+pub mod statistics;
 pub mod string;
 pub mod structure;
 pub mod subprocess;
@@ -70,14 +74,23 @@ pub static MODULES: &[NativeModule] = &[
     atexit::MODULE,
     binascii::MODULE,
     bisect::MODULE,
+    cmath::MODULE,
     codecs::MODULE,
     collections::MODULE,
     contextvars::MODULE,
+    csv::MODULE,
     errno::MODULE,
     faulthandler::MODULE,
     fcntl::MODULE,
     functools::MODULE,
     gc::MODULE,
+    hashing::blake2::MODULE,
+    hashing::hashlib::MODULE,
+    hashing::mac::MODULE,
+    hashing::sha::MD5,
+    hashing::sha::SHA1,
+    hashing::sha::SHA2,
+    hashing::sha::SHA3,
     heapq::MODULE,
     imp::MODULE,
     io::MODULE,
@@ -98,6 +111,7 @@ pub static MODULES: &[NativeModule] = &[
     socket::MODULE,
     sre::MODULE,
     stat::MODULE,
+    statistics::MODULE,
     string::MODULE,
     structure::MODULE,
     subprocess::MODULE,
