@@ -48,20 +48,41 @@ mod libm {
         pub safe fn cexp(z: Complex) -> Complex;
         pub safe fn clog(z: Complex) -> Complex;
         pub safe fn csqrt(z: Complex) -> Complex;
-        pub safe fn atan2(y: f64, x: f64) -> f64;
-        pub safe fn asinh(x: f64) -> f64;
-        pub safe fn cosh(x: f64) -> f64;
-        pub safe fn sinh(x: f64) -> f64;
-        pub safe fn tanh(x: f64) -> f64;
-        pub safe fn cos(x: f64) -> f64;
-        pub safe fn sin(x: f64) -> f64;
-        pub safe fn tan(x: f64) -> f64;
-        pub safe fn exp(x: f64) -> f64;
-        pub safe fn log(x: f64) -> f64;
-        pub safe fn log1p(x: f64) -> f64;
-        pub safe fn hypot(x: f64, y: f64) -> f64;
-        pub safe fn ldexp(x: f64, exponent: i32) -> f64;
     }
+
+    mod real {
+        unsafe extern "C" {
+            pub fn asinh(x: f64) -> f64;
+            pub fn ldexp(x: f64, exponent: i32) -> f64;
+        }
+    }
+
+    pub fn asinh(x: f64) -> f64 {
+        // SAFETY: a pure function. (Rust's own method computes it otherwise.)
+        unsafe { real::asinh(x) }
+    }
+
+    pub fn ldexp(x: f64, exponent: i32) -> f64 {
+        // SAFETY: a pure function.
+        unsafe { real::ldexp(x, exponent) }
+    }
+
+    pub fn atan2(y: f64, x: f64) -> f64 {
+        y.atan2(x)
+    }
+
+    pub fn hypot(x: f64, y: f64) -> f64 {
+        x.hypot(y)
+    }
+
+    macro_rules! of_rust {
+        ($($name:ident = $method:ident;)*) => {
+            $(pub fn $name(x: f64) -> f64 { x.$method() })*
+        };
+    }
+
+    // Rust's methods call the C library.
+    of_rust! { cosh = cosh; sinh = sinh; tanh = tanh; cos = cos; sin = sin; tan = tan; exp = exp; log = ln; log1p = ln_1p; }
 }
 
 /// Beyond this, squares and sums of parts may overflow.

@@ -7,11 +7,13 @@ pub mod ast;
 pub mod atexit;
 pub mod binascii;
 pub mod bisect;
+pub mod bz2;
 pub mod cmath;
 pub mod codecs;
 pub mod collections;
 pub mod contextvars;
 pub mod csv;
+pub mod decompression;
 pub mod duration;
 pub mod errno;
 pub mod exception_class;
@@ -27,6 +29,7 @@ pub mod io;
 pub mod itertools;
 pub mod json;
 pub mod locale;
+pub mod lzma;
 pub mod marshal;
 pub mod math;
 pub mod mmap;
@@ -74,6 +77,7 @@ pub static MODULES: &[NativeModule] = &[
     atexit::MODULE,
     binascii::MODULE,
     bisect::MODULE,
+    bz2::MODULE,
     cmath::MODULE,
     codecs::MODULE,
     collections::MODULE,
@@ -97,6 +101,7 @@ pub static MODULES: &[NativeModule] = &[
     itertools::MODULE,
     json::MODULE,
     locale::MODULE,
+    lzma::MODULE,
     marshal::MODULE,
     math::MODULE,
     mmap::MODULE,
