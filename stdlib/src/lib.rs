@@ -29,10 +29,12 @@ pub mod io;
 pub mod itertools;
 pub mod json;
 pub mod locale;
+pub mod lsprof;
 pub mod lzma;
 pub mod marshal;
 pub mod math;
 pub mod mmap;
+pub mod multiprocessing;
 pub mod native_type;
 pub mod opcode;
 pub mod operator;
@@ -41,6 +43,7 @@ pub mod queue;
 pub mod random;
 pub mod resource;
 pub mod select;
+pub mod shared_memory;
 pub mod signal;
 pub mod socket;
 pub mod sre;
@@ -49,9 +52,11 @@ pub mod statistics;
 pub mod string;
 pub mod structure;
 pub mod subprocess;
+pub mod suggestions;
 pub mod symtable;
 pub mod sys;
 pub mod sysconfig;
+pub mod syslog;
 pub mod system_call;
 pub mod termios;
 pub mod thread;
@@ -101,10 +106,12 @@ pub static MODULES: &[NativeModule] = &[
     itertools::MODULE,
     json::MODULE,
     locale::MODULE,
+    lsprof::MODULE,
     lzma::MODULE,
     marshal::MODULE,
     math::MODULE,
     mmap::MODULE,
+    multiprocessing::MODULE,
     opcode::MODULE,
     operator::MODULE,
     posix::MODULE,
@@ -112,6 +119,7 @@ pub static MODULES: &[NativeModule] = &[
     random::MODULE,
     resource::MODULE,
     select::MODULE,
+    shared_memory::MODULE,
     signal::MODULE,
     socket::MODULE,
     sre::MODULE,
@@ -120,8 +128,10 @@ pub static MODULES: &[NativeModule] = &[
     string::MODULE,
     structure::MODULE,
     subprocess::MODULE,
+    suggestions::MODULE,
     symtable::MODULE,
     sysconfig::MODULE,
+    syslog::MODULE,
     termios::MODULE,
     thread::MODULE,
     time::MODULE,
