@@ -48,7 +48,7 @@ class Profile(_lsprof.Profiler):
 
     def snapshot_stats(self):
         """Brings what `getstats` tells into the form of `pstats`: `{function: (primitive calls, calls, time in it,
-        time with calls from it, {caller: the same four})}`."""
+        time with calls from it, {caller: (calls, primitive calls, and the same times)})}`."""
         entries = self.getstats()
         self.stats = {}
         callers_of = {}
@@ -62,7 +62,7 @@ class Profile(_lsprof.Profiler):
                 callers = callers_of.get(id(called.code))
                 if callers is None:
                     continue
-                counted = called.callcount - called.reccallcount, called.callcount, called.inlinetime, called.totaltime
+                counted = called.callcount, called.callcount - called.reccallcount, called.inlinetime, called.totaltime
                 # Different code objects may have the same label.
                 if caller in callers:
                     counted = tuple(old + new for old, new in zip(callers[caller], counted))
@@ -143,7 +143,7 @@ def main():
         # Set so that the script's own look at `__main__` finds it.
         sys.modules["__main__"] = module
         namespace = module.__dict__
-        namespace.update({"__spec__": spec, "__file__": spec.origin, "__name__": spec.name, "__package__": None, "__cached__": None})
+        namespace.update({"__spec__": None, "__file__": spec.origin, "__name__": spec.name, "__package__": None, "__cached__": None})
     try:
         runctx(code, namespace, None, options.outfile, options.sort)
     except BrokenPipeError as error:

@@ -123,6 +123,7 @@ enum Fault {
 
 impl Engine for Decompression {
     type Fault = Fault;
+    const NEEDS_INPUT_AFTER_FAULT: Option<bool> = Some(false);
 
     fn run(&mut self, input: &[u8], room: &mut Room) -> Result<Run, Fault> {
         let Some(stream) = &mut self.0 else { return Err(Fault::Unusable) };

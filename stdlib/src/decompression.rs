@@ -60,6 +60,9 @@ pub struct Run {
 pub trait Engine: Send {
     type Fault: Send;
 
+    /// What `needs_input` says after an error, if anything else than before.
+    const NEEDS_INPUT_AFTER_FAULT: Option<bool>;
+
     /// Decompresses until the input is used up, the room is full or the stream is over.
     fn run(&mut self, input: &[u8], room: &mut Room) -> Result<Run, Self::Fault>;
 }
@@ -142,7 +145,12 @@ pub fn decompress<E: Engine>(this: Value, args: Args<'_>, check: fn(&E) -> Optio
         if let Some(check) = check(&state.engine) {
             drop(decompressor.check.replace(header, Some(Owned::int(check))));
         }
-        let run = run.map_err(Failure::Engine)?;
+        let run = run.map_err(|fault| {
+            if let Some(needs_input) = E::NEEDS_INPUT_AFTER_FAULT {
+                drop(decompressor.needs_input.replace(header, Some(Owned::bool(needs_input))));
+            }
+            Failure::Engine(fault)
+        })?;
         let rest = &input[run.consumed.min(input.len())..];
         let needs_input = !run.is_over && rest.is_empty() && !run.has_more;
         if run.is_over {

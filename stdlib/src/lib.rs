@@ -69,6 +69,7 @@ pub mod version;
 pub mod warnings;
 pub mod weakref;
 pub mod zlib;
+pub mod zstd;
 
 use pyrt_runtime::interpreter::{Interpreter, NativeModule};
 
@@ -142,6 +143,7 @@ pub static MODULES: &[NativeModule] = &[
     warnings::MODULE,
     weakref::MODULE,
     zlib::MODULE,
+    zstd::MODULE,
 ];
 
 /// Makes the native modules known to the import system.

@@ -1,5 +1,7 @@
 //! From characters to fields: a state machine without objects.
 
+use pyrt_runtime::text::{Buffer, Unit};
+
 use super::dialect::{Quoting, Rules};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,7 +24,7 @@ pub enum Fault {
     LineEndInside,
 }
 
-/// The end of a field in [`Record::chars`], and whether it stood without quotes.
+/// The end of a field in [`Record::text`], and whether it stood without quotes.
 pub struct FieldEnd {
     pub end: usize,
     pub is_unquoted: bool,
@@ -31,7 +33,7 @@ pub struct FieldEnd {
 /// The fields of a record, one behind the other.
 #[derive(Default)]
 pub struct Record {
-    pub chars: Vec<u32>,
+    pub text: Buffer,
     pub ends: Vec<FieldEnd>,
 }
 
@@ -68,7 +70,7 @@ impl Parser {
 
     /// Whether the input may not end here.
     pub fn is_inside_field(&self) -> bool {
-        self.state == State::InQuotes || self.record.as_ref().is_some_and(|record| record.chars.len() > record.start())
+        self.state == State::InQuotes || self.record.as_ref().is_some_and(|record| record.text.len() > record.start())
     }
 
     /// Whether the record is complete.
@@ -88,20 +90,35 @@ impl Parser {
     }
 
     /// Reads a line and its end.
-    pub fn line(&mut self, line: impl Iterator<Item = u32>, rules: &Rules, limit: i64) -> Result<(), Fault> {
+    pub fn line<U: Unit>(&mut self, line: &[U], rules: &Rules, limit: i64) -> Result<(), Fault> {
         let Some(mut record) = self.record.take() else { return Ok(()) };
-        let mut result = Ok(());
-        for ch in line {
-            result = self.step(&mut record, Some(ch), rules, limit);
-            if result.is_err() {
-                break;
-            }
-        }
-        if result.is_ok() {
-            result = self.step(&mut record, None, rules, limit);
-        }
+        let result = self.units(&mut record, line, rules, limit);
         self.record = Some(record);
         result
+    }
+
+    fn units<U: Unit>(&mut self, record: &mut Record, line: &[U], rules: &Rules, limit: i64) -> Result<(), Fault> {
+        // What ends a run of plain characters, inside of quotes and outside.
+        let (quote, escape) = (rules.quote.unwrap_or(LF), rules.escape.unwrap_or(LF));
+        let ends_quoted = |unit: &U| unit.code() == quote || unit.code() == escape;
+        let ends_plain = |unit: &U| unit.code() == rules.delimiter || is_line_end(unit.code()) || unit.code() == escape;
+        let mut at = 0;
+        while let Some(unit) = line.get(at) {
+            let rest = &line[at..];
+            let run = match self.state {
+                State::InField => rest.iter().position(ends_plain).unwrap_or(rest.len()),
+                State::InQuotes => rest.iter().position(ends_quoted).unwrap_or(rest.len()),
+                _ => 0,
+            };
+            if run > 0 {
+                record.extend(&rest[..run], limit)?;
+                at += run;
+                continue;
+            }
+            self.step(record, Some(unit.code()), rules, limit)?;
+            at += 1;
+        }
+        self.step(record, None, rules, limit)
     }
 
     /// One character, or the end of the line.
@@ -203,14 +220,22 @@ impl Record {
 
     #[inline]
     fn push(&mut self, ch: u32, limit: i64) -> Result<(), Fault> {
-        if (self.chars.len() - self.start()) as i64 >= limit {
+        if (self.text.len() - self.start()) as i64 >= limit {
             return Err(Fault::TooLarge);
         }
-        self.chars.push(ch);
+        self.text.push(ch);
+        Ok(())
+    }
+
+    fn extend<U: Unit>(&mut self, run: &[U], limit: i64) -> Result<(), Fault> {
+        if (self.text.len() - self.start() + run.len()) as i64 > limit {
+            return Err(Fault::TooLarge);
+        }
+        self.text.extend(run);
         Ok(())
     }
 
     fn save(&mut self, is_unquoted: bool) {
-        self.ends.push(FieldEnd { end: self.chars.len(), is_unquoted });
+        self.ends.push(FieldEnd { end: self.text.len(), is_unquoted });
     }
 }

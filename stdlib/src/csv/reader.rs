@@ -6,6 +6,7 @@ use pyrt_runtime::object::lifetime::allocate_object;
 use pyrt_runtime::object::value::{Owned, PyResult, Raised, Slot, Value};
 use pyrt_runtime::protocol::args::{Args, KwNames};
 use pyrt_runtime::protocol::{call, iterate};
+use pyrt_runtime::text::Units;
 use pyrt_runtime::threads::thread_state::Thread;
 use pyrt_runtime::types::builtin_types::{FLOAT, StaticType};
 use pyrt_runtime::types::list;
@@ -84,9 +85,9 @@ fn next(this: Value, thread: &mut Thread) -> PyResult<Option<Owned>> {
         let text = StrObject::of(*line);
         let result = reader.parser.with(&reader.header, |parser| {
             match text.chars() {
-                Chars::One(chars) => parser.line(chars.iter().map(|ch| u32::from(*ch)), &rules, limit),
-                Chars::Two(chars) => parser.line(chars.iter().map(|ch| u32::from(*ch)), &rules, limit),
-                Chars::Four(chars) => parser.line(chars.iter().copied(), &rules, limit),
+                Chars::One(chars) => parser.line(chars, &rules, limit),
+                Chars::Two(chars) => parser.line(chars, &rules, limit),
+                Chars::Four(chars) => parser.line(chars, &rules, limit),
             }
             .map(|()| parser.is_complete())
         });
@@ -104,17 +105,22 @@ fn fields(record: &Record, quoting: Quoting, thread: &mut Thread) -> PyResult {
     let mut fields = Vec::with_capacity(record.ends.len());
     let mut start = 0;
     for field in &record.ends {
-        let text = record.chars.get(start..field.end).unwrap_or(&[]);
-        start = field.end;
+        let is_empty = field.end <= start;
+        let text = || match record.text.as_units() {
+            Units::One(units) => string::from_latin1(units.get(start..field.end).unwrap_or(&[])),
+            Units::Two(units) => string::from_ucs2(units.get(start..field.end).unwrap_or(&[])),
+            Units::Four(units) => string::from_ucs4(units.get(start..field.end).unwrap_or(&[])),
+        };
         let nothing_is_none = matches!(quoting, Quoting::NotNull | Quoting::Strings);
         let bare_is_number = matches!(quoting, Quoting::NonNumeric | Quoting::Strings);
-        fields.push(if field.is_unquoted && text.is_empty() && nothing_is_none {
+        fields.push(if field.is_unquoted && is_empty && nothing_is_none {
             Owned::none()
-        } else if field.is_unquoted && !text.is_empty() && bare_is_number {
-            call::call(FLOAT.get().value(), &[*string::from_code_points(text)], thread)?
+        } else if field.is_unquoted && !is_empty && bare_is_number {
+            call::call(FLOAT.get().value(), &[*text()], thread)?
         } else {
-            string::from_code_points(text)
+            text()
         });
+        start = field.end;
     }
     Ok(list::from_vec(fields))
 }

@@ -7,8 +7,10 @@ use pyrt_runtime::object::value::{Owned, PyResult, Raised, Slot, Value};
 use pyrt_runtime::protocol::args::{Args, KwNames};
 use pyrt_runtime::protocol::native::NativeFn;
 use pyrt_runtime::protocol::{attribute, call, convert, iterate};
+use pyrt_runtime::text::{Buffer, Unit};
 use pyrt_runtime::threads::thread_state::Thread;
 use pyrt_runtime::types::builtin_types::StaticType;
+use pyrt_runtime::types::str::{from_buffer, units};
 use pyrt_runtime::types::string::{self, StrObject};
 use pyrt_runtime::types::type_object::*;
 
@@ -39,7 +41,7 @@ pub fn new(_module: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread
 struct Line<'a> {
     rules: Rules,
     terminator: &'a StrObject,
-    text: Vec<u32>,
+    text: Buffer,
     n_fields: usize,
 }
 
@@ -73,40 +75,56 @@ impl Line<'_> {
         if self.n_fields > 0 {
             self.text.push(rules.delimiter);
         }
-        let start = self.text.len();
-        for ch in field.map(StrObject::chars).iter().flat_map(|chars| chars.iter()) {
-            let is_special = ch == rules.delimiter
-                || Some(ch) == rules.escape
-                || Some(ch) == rules.quote
-                || ch == u32::from('\n')
-                || ch == u32::from('\r')
-                || self.terminator.chars().iter().any(|other| other == ch);
-            if is_special {
-                let mut wants_escape = rules.quoting == Quoting::None;
-                if !wants_escape {
-                    if Some(ch) == rules.quote {
-                        if rules.doubles_quotes {
-                            self.text.push(ch);
-                        } else {
-                            wants_escape = true;
-                        }
-                    } else {
-                        wants_escape = Some(ch) == rules.escape;
-                    }
-                    is_quoted |= !wants_escape;
-                }
-                if wants_escape {
-                    self.text.push(rules.escape.ok_or(Fault::NeedsEscape)?);
-                }
-            }
-            self.text.push(ch);
-        }
-        if is_quoted {
-            let quote = rules.quote.unwrap_or(0);
-            self.text.insert(start, quote);
-            self.text.push(quote);
+        let quote = rules.quote.unwrap_or(0);
+        match field {
+            None => is_quoted.then(|| self.text.push_repeated(quote, 2)).unwrap_or_default(),
+            Some(field) => pyrt_runtime::with_units!(units(field), units => self.push_units(units, quote, is_quoted)?),
         }
         self.n_fields += 1;
+        Ok(())
+    }
+}
+
+impl Line<'_> {
+    fn is_special(&self, ch: u32) -> bool {
+        let rules = &self.rules;
+        ch == rules.delimiter
+            || Some(ch) == rules.escape
+            || Some(ch) == rules.quote
+            || ch == u32::from('\n')
+            || ch == u32::from('\r')
+            || self.terminator.chars().iter().any(|other| other == ch)
+    }
+
+    /// Whether a special character takes the escape character before it.
+    fn wants_escape(&self, ch: u32) -> bool {
+        let rules = &self.rules;
+        rules.quoting == Quoting::None || if Some(ch) == rules.quote { !rules.doubles_quotes } else { Some(ch) == rules.escape }
+    }
+
+    fn push_units<U: Unit>(&mut self, field: &[U], quote: u32, is_quoted: bool) -> Result<(), Fault> {
+        let has_special = field.iter().any(|unit| self.is_special(unit.code()));
+        let is_quoted = is_quoted || (has_special && field.iter().any(|unit| self.is_special(unit.code()) && !self.wants_escape(unit.code())));
+        if is_quoted {
+            self.text.push(quote);
+        }
+        if has_special {
+            for ch in field.iter().map(|unit| unit.code()) {
+                if self.is_special(ch) {
+                    if self.wants_escape(ch) {
+                        self.text.push(self.rules.escape.ok_or(Fault::NeedsEscape)?);
+                    } else if ch == quote {
+                        self.text.push(ch);
+                    }
+                }
+                self.text.push(ch);
+            }
+        } else {
+            self.text.extend(field);
+        }
+        if is_quoted {
+            self.text.push(quote);
+        }
         Ok(())
     }
 }
@@ -131,7 +149,7 @@ fn write_row(this: Value, row: Value, thread: &mut Thread) -> PyResult {
             return Err(ERROR.raise(format!("iterable expected, not {name}"), thread));
         }
     };
-    let mut line = Line { rules, terminator: dialect.line_terminator(), text: Vec::new(), n_fields: 0 };
+    let mut line = Line { rules, terminator: dialect.line_terminator(), text: Buffer::new(), n_fields: 0 };
     let mut last_is_null = false;
     while let Some(field) = iterate::next(*iterator, thread)? {
         let is_str = string::is_str(*field);
@@ -161,8 +179,8 @@ fn write_row(this: Value, row: Value, thread: &mut Thread) -> PyResult {
         line.n_fields -= 1;
         line.push(None, true).map_err(|fault| fault.raise(thread))?;
     }
-    line.text.extend(dialect.line_terminator().chars().iter());
-    let text = string::from_code_points(&line.text);
+    line.text.push_units(units(dialect.line_terminator()));
+    let text = from_buffer(line.text);
     call::call(*write, &[*text], thread)
 }
 

@@ -121,6 +121,7 @@ pub struct Decompression {
 
 impl Engine for Decompression {
     type Fault = u32;
+    const NEEDS_INPUT_AFTER_FAULT: Option<bool> = None;
 
     fn run(&mut self, input: &[u8], room: &mut Room) -> Result<Run, u32> {
         let mut consumed = 0;
