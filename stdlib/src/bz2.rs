@@ -134,7 +134,8 @@ impl Engine for Decompression {
             consumed += taken;
             match code {
                 BZ_STREAM_END => return Ok(Run { consumed, is_over: true, has_more: false }),
-                BZ_OK if room.is_full() => return Ok(Run { consumed, is_over: false, has_more: true }),
+                // What is left of a block comes out without more input, but the object does not say so: as CPython's.
+                BZ_OK if room.is_full() => return Ok(Run { consumed, is_over: false, has_more: false }),
                 // Room was left: all that there is has come out.
                 BZ_OK if consumed == input.len() && (room.output.len() == before || stream.inner.avail_out > 0) => {
                     return Ok(Run { consumed, is_over: false, has_more: false });

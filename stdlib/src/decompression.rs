@@ -137,11 +137,7 @@ pub fn decompress<E: Engine>(this: Value, args: Args<'_>, check: fn(&E) -> Optio
         }
         let mut room = Room::new(limit);
         let engine = &mut state.engine;
-        let run = if limit == Some(0) {
-            Ok(Run { consumed: 0, is_over: false, has_more: false })
-        } else {
-            thread.detached(|| engine.run(&input, &mut room))
-        };
+        let run = thread.detached(|| engine.run(&input, &mut room));
         if let Some(check) = check(&state.engine) {
             drop(decompressor.check.replace(header, Some(Owned::int(check))));
         }

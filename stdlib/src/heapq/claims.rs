@@ -29,8 +29,10 @@ static ENTRIES: LeafMutex<Vec<Entry>> = LeafMutex::new(Vec::new());
 /// The number of entries, changed under the lock of a claimed list: zero saves the look at the table.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// How often a waiting thread looks whether the holder is detached.
+/// How often a waiting thread looks whether the holder is detached, and how many looks in a row must find it so: a
+/// thread detaches for moments too, such as a collection.
 const PATIENCE: Duration = Duration::from_millis(1);
+const LOOKS: u32 = 5;
 
 fn address(list: &ListObject) -> usize {
     std::ptr::from_ref(list) as usize
@@ -49,6 +51,7 @@ fn other_holder(list: usize, own: &'static ThreadShared) -> Option<&'static Thre
 /// Locks the list once no other thread's heap operation is in its middle.
 pub fn enter<'a>(list: &'a ListObject, thread: &mut Thread) -> PyResult<LockedList<'a>> {
     let (at, own) = (address(list), thread.shared);
+    let mut detached_looks = 0;
     loop {
         let locked = list.lock();
         if !FREE_THREADED {
@@ -61,7 +64,8 @@ pub fn enter<'a>(list: &'a ListObject, thread: &mut Thread) -> PyResult<LockedLi
         });
         safepoint::poll(thread)?;
         // Acquire: pairs with the holder's stores of its state.
-        if holder.state.load(Ordering::Acquire) == STATE_DETACHED {
+        detached_looks = if holder.state.load(Ordering::Acquire) == STATE_DETACHED { detached_looks + 1 } else { 0 };
+        if detached_looks == LOOKS {
             return Ok(list.lock());
         }
     }

@@ -75,7 +75,7 @@ pub fn argument(value: Value, default: Use, thread: &mut Thread) -> PyResult<(Va
     }
     if value.is_pointer() && value.type_has_flag(TYPE_TUPLE_SUBCLASS) {
         if let [dictionary, kind] = TupleObject::of(value).items() {
-            let kind = if convert::is_int(*kind) { int::as_i64(*kind) } else { None };
+            let kind = if convert::is_int(*kind) { Some(i64::from(super::parameters::c_int(*kind, thread)?)) } else { None };
             let kind = match kind {
                 Some(0) => Some(Use::Digested),
                 Some(1) => Some(Use::Undigested),
@@ -95,22 +95,30 @@ pub fn content<'a>(dictionary: Value) -> &'a [u8] {
     BytesObject::of(*of(dictionary).content).as_slice()
 }
 
-/// The engine's form for compression at a level; null if there is no memory.
-pub fn for_compression(dictionary: Value, level: i32) -> *const engine::ZSTD_CDict {
+/// The engine's form for compression at a level.
+pub fn for_compression(dictionary: Value, level: i32, thread: &mut Thread) -> PyResult<*const engine::ZSTD_CDict> {
     let bytes = content(dictionary);
-    *of(dictionary).digested.lock().for_compression.entry(level).or_insert_with(|| {
+    let found = *of(dictionary).digested.lock().for_compression.entry(level).or_insert_with(|| {
         // SAFETY: the bytes are copied.
         unsafe { engine::ZSTD_createCDict(bytes.as_ptr().cast(), bytes.len(), level) }
-    })
+    });
+    if found.is_null() {
+        return Err(ERROR.raise("Failed to create a ZSTD_CDict instance from Zstandard dictionary content.", thread));
+    }
+    Ok(found)
 }
 
-/// The engine's form for decompression; null if there is no memory.
-pub fn for_decompression(dictionary: Value) -> *const engine::ZSTD_DDict {
+/// The engine's form for decompression.
+pub fn for_decompression(dictionary: Value, thread: &mut Thread) -> PyResult<*const engine::ZSTD_DDict> {
     let bytes = content(dictionary);
-    *of(dictionary).digested.lock().for_decompression.get_or_insert_with(|| {
+    let found = *of(dictionary).digested.lock().for_decompression.get_or_insert_with(|| {
         // SAFETY: the bytes are copied.
         unsafe { engine::ZSTD_createDDict(bytes.as_ptr().cast(), bytes.len()) }
-    })
+    });
+    if found.is_null() {
+        return Err(ERROR.raise("Failed to create a ZSTD_DDict instance from Zstandard dictionary content.", thread));
+    }
+    Ok(found)
 }
 
 fn new(class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult {
@@ -123,7 +131,7 @@ fn new(class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> P
         return Err(thread.raise_value_error("Zstandard dictionary content too short (must have at least eight bytes)"));
     }
     // SAFETY: as many bytes as said.
-    let id = if is_raw { 0 } else { unsafe { engine::ZSTD_getDictID_fromDict(content.as_ptr().cast(), content.len()) } };
+    let id = unsafe { engine::ZSTD_getDictID_fromDict(content.as_ptr().cast(), content.len()) };
     if !is_raw && id == 0 {
         return Err(thread.raise_value_error("invalid Zstandard dictionary"));
     }

@@ -61,6 +61,10 @@ unsafe impl Send for Compression {}
 
 impl Drop for Compression {
     fn drop(&mut self) {
+        // The engine frees a context's dictionary before its workers have ended. So the frame ends first.
+        if self.has_workers && self.last_mode != FLUSH_FRAME {
+            drop(self.run(&[], FLUSH_FRAME));
+        }
         // SAFETY: made once, freed once.
         unsafe { engine::ZSTD_freeCCtx(self.context.as_ptr()) };
     }
@@ -154,10 +158,11 @@ fn compressor_new(class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut T
         let (dictionary, kind) = dictionary::argument(dictionary, Use::Undigested, thread)?;
         let content = dictionary::content(dictionary);
         let context = context.as_ptr();
+        let digested = if kind == Use::Digested { dictionary::for_compression(dictionary, used_level, thread)? } else { std::ptr::null() };
         // SAFETY: a context; what is referred to lives as long as the dictionary, which the compressor holds.
         let code = unsafe {
             match kind {
-                Use::Digested => engine::ZSTD_CCtx_refCDict(context, dictionary::for_compression(dictionary, used_level)),
+                Use::Digested => engine::ZSTD_CCtx_refCDict(context, digested),
                 Use::Undigested => engine::ZSTD_CCtx_loadDictionary(context, content.as_ptr().cast(), content.len()),
                 Use::Prefix => engine::ZSTD_CCtx_refPrefix(context, content.as_ptr().cast(), content.len()),
             }
@@ -291,10 +296,11 @@ fn decompressor_new(class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut
         let (dictionary, kind) = dictionary::argument(dictionary, Use::Digested, thread)?;
         let content = dictionary::content(dictionary);
         let context = context.as_ptr();
+        let digested = if kind == Use::Digested { dictionary::for_decompression(dictionary, thread)? } else { std::ptr::null() };
         // SAFETY: a context; what is referred to lives as long as the dictionary, which the decompressor holds.
         let code = unsafe {
             match kind {
-                Use::Digested => engine::ZSTD_DCtx_refDDict(context, dictionary::for_decompression(dictionary)),
+                Use::Digested => engine::ZSTD_DCtx_refDDict(context, digested),
                 Use::Undigested => engine::ZSTD_DCtx_loadDictionary(context, content.as_ptr().cast(), content.len()),
                 Use::Prefix => engine::ZSTD_DCtx_refPrefix(context, content.as_ptr().cast(), content.len()),
             }
