@@ -213,7 +213,7 @@ impl Profiler {
         let time = result.and_then(|time| {
             if self.unit() > 0.0 {
                 let number = convert::index(*time, thread)?;
-                return int::as_i64(*number).ok_or(()).or_else(|()| Err(thread.raise(&exc::OVERFLOW_ERROR, "int too big to convert")));
+                return int::as_i64(*number).ok_or_else(|| thread.raise(&exc::OVERFLOW_ERROR, "int too big to convert"));
             }
             Ok((convert::as_f64(*time, thread)? * 1e9).floor() as i64)
         });

@@ -173,7 +173,7 @@ fn make(class: &TypeObject, bound: [Option<Value>; 9], thread: &mut Thread) -> P
         Some(number) if std::ptr::eq(number.type_object(), INT.get()) => {
             let number = convert::as_c_int(**number, thread)?;
             let style = usize::try_from(number).ok().and_then(|number| QUOTING_STYLES.get(number));
-            style.ok_or(()).or_else(|()| Err(thread.raise_type_error("bad \"quoting\" value")))?.1
+            style.ok_or_else(|| thread.raise_type_error("bad \"quoting\" value"))?.1
         }
         Some(other) => {
             let got = other.type_object().full_name();

@@ -77,7 +77,7 @@ impl Line<'_> {
         }
         let quote = rules.quote.unwrap_or(0);
         match field {
-            None => is_quoted.then(|| self.text.push_repeated(quote, 2)).unwrap_or_default(),
+            None => self.text.push_repeated(quote, if is_quoted { 2 } else { 0 }),
             Some(field) => pyrt_runtime::with_units!(units(field), units => self.push_units(units, quote, is_quoted)?),
         }
         self.n_fields += 1;

@@ -58,7 +58,7 @@ fn unsigned_long_long(value: Value, thread: &mut Thread) -> PyResult<u64> {
     if int::is_negative(*number) {
         return Err(thread.raise_value_error("Cannot convert negative int"));
     }
-    int::as_u64(*number).ok_or(()).or_else(|()| Err(thread.raise(&exc::OVERFLOW_ERROR, "Python int too large for C unsigned long long")))
+    int::as_u64(*number).ok_or_else(|| thread.raise(&exc::OVERFLOW_ERROR, "Python int too large for C unsigned long long"))
 }
 
 fn new(variant: &Variant, class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult {

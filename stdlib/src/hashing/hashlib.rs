@@ -126,7 +126,7 @@ fn unsupported(thread: &mut Thread) -> Raised {
 }
 
 fn named(name: &str, thread: &mut Thread) -> PyResult<Algorithm> {
-    by_name(name).ok_or(()).or_else(|()| Err(unsupported(thread)))
+    by_name(name).ok_or_else(|| unsupported(thread))
 }
 
 /// The name of a hash function among the arguments.

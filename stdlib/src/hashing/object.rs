@@ -160,7 +160,7 @@ pub fn unsigned(value: Value, thread: &mut Thread) -> PyResult<u64> {
     if int::is_negative(*number) {
         return Err(thread.raise_value_error("Cannot convert negative int"));
     }
-    int::as_u64(*number).ok_or(()).or_else(|()| Err(thread.raise(&exc::OVERFLOW_ERROR, "Python int too large for C unsigned long")))
+    int::as_u64(*number).ok_or_else(|| thread.raise(&exc::OVERFLOW_ERROR, "Python int too large for C unsigned long"))
 }
 
 fn shake_length(value: Value, thread: &mut Thread) -> PyResult<usize> {

@@ -83,8 +83,8 @@ impl Compression {
             let (result, has_room) = room.fill(|to, free| {
                 let mut to = engine::ZSTD_outBuffer { dst: to.cast(), size: free, pos: 0 };
                 // With workers, one call may take only a part of the input although there is room.
-                // SAFETY: a context; the pointers are good for the lengths.
                 let result = loop {
+                    // SAFETY: a context; the pointers are good for the lengths.
                     let result = unsafe { engine::ZSTD_compressStream2(self.context.as_ptr(), &raw mut to, &raw mut from, directive) };
                     let goes_on = self.has_workers && mode == CONTINUE && !is_error(result) && from.pos < from.size && to.pos < to.size;
                     if !goes_on {

@@ -175,7 +175,7 @@ pub fn apply(options: Value, direction: Direction, function: &str, mut set: impl
 pub fn c_int(value: Value, thread: &mut Thread) -> PyResult<i32> {
     let number = convert::index(value, thread)?;
     let small = int::as_i64(*number).and_then(|number| i32::try_from(number).ok());
-    small.ok_or(()).or_else(|()| Err(thread.raise(&pyrt_runtime::exceptions::exc::OVERFLOW_ERROR, "Python int too large to convert to C int")))
+    small.ok_or_else(|| thread.raise(&pyrt_runtime::exceptions::exc::OVERFLOW_ERROR, "Python int too large to convert to C int"))
 }
 
 pub fn get_param_bounds(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
