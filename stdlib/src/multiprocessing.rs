@@ -113,15 +113,15 @@ fn new(class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> P
 }
 
 fn rebuild(class: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
-    let address = convert::index_as_i64(args.at(0), thread, Some(&exc::OVERFLOW_ERROR))?;
+    convert::index_as_i64(args.at(0), thread, Some(&exc::OVERFLOW_ERROR))?;
     let (kind, maximum) = (convert::as_c_int(args.at(1), thread)?, convert::as_c_int(args.at(2), thread)?);
-    let semaphore = if args.at(3).is_none() {
-        address as usize as *mut libc::sem_t
-    } else {
-        let name = name_of(args.at(3), "_rebuild() argument 4", thread)?;
-        // SAFETY: a terminated string.
-        unsafe { libc::sem_open(name.as_ptr(), 0) }
-    };
+    // Semaphores have names here, and a number alone may be any.
+    if args.at(3).is_none() {
+        return Err(thread.raise_os_error(libc::EINVAL, None, None));
+    }
+    let name = name_of(args.at(3), "_rebuild() argument 4", thread)?;
+    // SAFETY: a terminated string.
+    let semaphore = unsafe { libc::sem_open(name.as_ptr(), 0) };
     if semaphore == libc::SEM_FAILED {
         return Err(thread.raise_errno());
     }
