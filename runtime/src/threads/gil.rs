@@ -57,7 +57,7 @@ pub fn acquire(thread: &mut Thread) {
     state.waiting += 1;
     while state.held {
         let switches = state.switches;
-        let timed_out = RELEASED.wait_for(&mut state, switch_interval()).timed_out();
+        let timed_out = RELEASED.wait_for(&mut state, switch_interval());
         if timed_out && state.held && state.switches == switches {
             let holder = HOLDER.load(Ordering::Relaxed);
             if !holder.is_null() {
@@ -107,7 +107,7 @@ pub fn yield_to_waiter(thread: &mut Thread) {
         let mut state = STATE.lock();
         // Forced switch: without this the releasing thread would often win the lock again at once.
         while state.waiting > 0 && state.switches == switches {
-            SWITCHED.wait_for(&mut state, switch_interval());
+            let _ = SWITCHED.wait_for(&mut state, switch_interval());
         }
     }
     super::thread_state::attach(thread);
