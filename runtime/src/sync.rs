@@ -14,7 +14,71 @@ pub use std::sync::atomic::{
 
 /// Internal leaf locks: held for a few instructions, nothing is locked below them, no Python code runs under them.
 #[cfg(not(loom))]
-pub use parking_lot::{Condvar as LeafCondvar, Mutex as LeafMutex, MutexGuard as LeafMutexGuard, RwLock as LeafRwLock};
+pub use parking_lot::{Mutex as LeafMutex, MutexGuard as LeafMutexGuard, RwLock as LeafRwLock};
+
+/// A condition of what a [`LeafMutex`] guards. Waits may end without cause.
+///
+/// Our own on futexes: a waiter is known to the kernel alone, so that the child of a `fork` does not inherit waiters
+/// that are gone (as it would those of `parking_lot`, whose memory the child's next thread takes over).
+#[cfg(not(loom))]
+pub struct LeafCondvar {
+    /// Changes with each notification.
+    sequence: AtomicU32,
+    /// How many wait: without any, a notification is no system call.
+    waiters: AtomicU32,
+}
+
+#[cfg(not(loom))]
+impl LeafCondvar {
+    pub const fn new() -> LeafCondvar {
+        LeafCondvar { sequence: AtomicU32::new(0), waiters: AtomicU32::new(0) }
+    }
+
+    /// Gives up the lock until a notification.
+    pub fn wait<T>(&self, guard: &mut LeafMutexGuard<'_, T>) {
+        let _ = self.wait_until_changed(guard, None);
+    }
+
+    /// As [`LeafCondvar::wait`], at most so long. True if the time is over.
+    #[must_use]
+    pub fn wait_for<T>(&self, guard: &mut LeafMutexGuard<'_, T>, most: std::time::Duration) -> bool {
+        self.wait_until_changed(guard, Some(most))
+    }
+
+    fn wait_until_changed<T>(&self, guard: &mut LeafMutexGuard<'_, T>, most: Option<std::time::Duration>) -> bool {
+        // Relaxed, here and below: read under the lock, under which the condition changes too; a notification between
+        // the unlocking and the wait changes the word, which the kernel then finds.
+        let before = self.sequence.load(Ordering::Relaxed);
+        self.waiters.fetch_add(1, Ordering::Relaxed);
+        let is_late = LeafMutexGuard::unlocked(guard, || {
+            let timeout = most.map(|most| libc::timespec { tv_sec: most.as_secs().min(i32::MAX as u64) as i64, tv_nsec: most.subsec_nanos().into() });
+            let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+            // SAFETY: the word outlives the call; the timeout is null or a valid time.
+            let result = unsafe { libc::syscall(libc::SYS_futex, self.sequence.as_ptr(), libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG, before, timeout) };
+            result != 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ETIMEDOUT)
+        });
+        self.waiters.fetch_sub(1, Ordering::Relaxed);
+        is_late
+    }
+
+    pub fn notify_one(&self) {
+        self.notify(1);
+    }
+
+    pub fn notify_all(&self) {
+        self.notify(i32::MAX);
+    }
+
+    /// The caller holds the lock, or has held it since the condition changed: so it sees who waited before.
+    fn notify(&self, most: i32) {
+        if self.waiters.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        self.sequence.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: a wake-up only.
+        unsafe { libc::syscall(libc::SYS_futex, self.sequence.as_ptr(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, most) };
+    }
+}
 
 /// One step of a spin loop.
 #[inline]

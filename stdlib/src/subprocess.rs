@@ -172,7 +172,7 @@ fn fork_exec(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     // Without Python code in the child nothing of the runtime is used there: signals stay blocked until the parent's
     // handlers are gone, and the world goes on beside it.
     let mut before: libc::sigset_t = blocked_signals();
-    let pid = thread_fork(&plan, &argv, envp, thread);
+    let pid = thread_fork(&plan, &argv, envp, &before, thread);
     let errno = last_errno();
     // SAFETY: the set from above.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw mut before, std::ptr::null_mut()) };
@@ -191,16 +191,15 @@ fn blocked_signals() -> libc::sigset_t {
     }
 }
 
-fn thread_fork(plan: &Plan, argv: &[*const libc::c_char], envp: Option<&[*const libc::c_char]>, thread: &mut Thread) -> i32 {
+/// Forks with all signals blocked; the child goes on with the mask `before`.
+fn thread_fork(plan: &Plan, argv: &[*const libc::c_char], envp: Option<&[*const libc::c_char]>, before: &libc::sigset_t, thread: &mut Thread) -> i32 {
     let _ = &thread;
     // SAFETY: the child makes system calls only.
     unsafe {
         let pid = libc::fork();
         if pid == 0 {
             reset_handlers();
-            let mut none: libc::sigset_t = std::mem::zeroed();
-            libc::sigemptyset(&raw mut none);
-            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+            libc::pthread_sigmask(libc::SIG_SETMASK, before, std::ptr::null_mut());
             run_child(plan, argv, envp, || true);
         }
         pid

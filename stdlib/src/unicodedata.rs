@@ -139,12 +139,14 @@ fn normalized(this: Value, form: Form, text: &StrObject) -> Vec<u32> {
 
 fn normalize(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let (form, text) = form_and_text(args, "normalize", thread)?;
+    // A str of a subclass gives a plain one.
+    let unchanged = || if string::is_exact(args.at(1)) { args.at(1).to_owned() } else { string::slice(text, 0, text.len()) };
     if text.is_empty() {
-        return Ok(args.at(1).to_owned());
+        return Ok(unchanged());
     }
     let form = form_of(&form, thread)?;
     if text.is_ascii() || (!is_old(this) && normalization::quick_check(form, text.chars().iter()) == QuickCheck::Yes) {
-        return Ok(args.at(1).to_owned());
+        return Ok(unchanged());
     }
     Ok(string::from_code_points(&normalized(this, form, text)))
 }

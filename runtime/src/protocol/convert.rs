@@ -218,7 +218,7 @@ pub fn as_f64(value: Value, thread: &mut Thread) -> PyResult<f64> {
 /// An argument that must be a str without lone surrogates, as Rust text. `what` names the parameter in the message.
 pub fn as_text(value: Value, what: &str, thread: &mut Thread) -> PyResult<String> {
     if !string::is_str(value) {
-        let name = value.type_object().full_name();
+        let name = if value.is_none() { "None".to_owned() } else { value.type_object().full_name() };
         return Err(thread.raise_type_error(format!("{what} must be str, not {name}")));
     }
     match StrObject::of(value).as_utf8() {

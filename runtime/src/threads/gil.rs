@@ -80,7 +80,7 @@ pub fn acquire(thread: &mut Thread) {
         while state.held {
             // In slices, since a brief release wakes nobody.
             let left = deadline.saturating_duration_since(Instant::now());
-            RELEASED.wait_for(&mut state, left.min(switch_interval() / 4).max(Duration::from_micros(50)));
+            let _ = RELEASED.wait_for(&mut state, left.min(switch_interval() / 4).max(Duration::from_micros(50)));
             if state.switches != switches {
                 // Another thread has it now: it has its interval.
                 switches = state.switches;
@@ -148,7 +148,7 @@ pub fn yield_to_waiter(thread: &mut Thread) {
         let mut state = STATE.lock();
         // Forced switch: without this the releasing thread would often win the lock again at once.
         while state.waiting > 0 && state.switches == switches {
-            SWITCHED.wait_for(&mut state, switch_interval());
+            let _ = SWITCHED.wait_for(&mut state, switch_interval());
         }
     }
     super::thread_state::attach(thread);

@@ -65,7 +65,7 @@ pub fn stop(thread: &mut Thread) -> StoppedWorld {
         }
         // A thread that detaches between the look and the wait signals under the lock, so no arrival is lost; the
         // bound covers threads that register meanwhile.
-        ARRIVED.wait_for(&mut world, std::time::Duration::from_millis(1));
+        let _ = ARRIVED.wait_for(&mut world, std::time::Duration::from_millis(1));
     }
 }
 

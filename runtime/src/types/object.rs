@@ -28,6 +28,10 @@ fn has_arguments(args: Args<'_>, kwnames: KwNames) -> bool {
 
 pub fn object_new(class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult {
     let ty = TypeObject::of(class);
+    if ty.has_flag(TYPE_DISALLOW_INSTANTIATION) {
+        let name = ty.full_name();
+        return Err(thread.raise_type_error(format!("cannot create '{name}' instances")));
+    }
     if has_arguments(args, kwnames) {
         if overrides(ty, SlotId::new) {
             return Err(thread.raise_type_error("object.__new__() takes exactly one argument (the type to instantiate)"));
@@ -39,10 +43,6 @@ pub fn object_new(class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut T
     }
     if ty.has_flag(TYPE_ABSTRACT) {
         return Err(abstract_error(ty, thread));
-    }
-    if ty.has_flag(TYPE_DISALLOW_INSTANTIATION) {
-        let name = ty.full_name();
-        return Err(thread.raise_type_error(format!("cannot create '{name}' instances")));
     }
     Ok(new_instance(ty))
 }

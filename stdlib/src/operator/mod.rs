@@ -1,5 +1,5 @@
 //! The module `_operator`.
-mod digest;
+pub mod digest;
 mod getters;
 
 use pyrt_runtime::exceptions::exc;

@@ -61,6 +61,9 @@ fn format_bytes(format: Value, thread: &mut Thread) -> PyResult<Vec<u8>> {
 }
 
 fn parse(format: &[u8], thread: &mut Thread) -> PyResult<Arc<Layout>> {
+    if format.contains(&0) {
+        return Err(ERROR.raise("embedded null character", thread));
+    }
     kernels::parse(format).map(Arc::new).map_err(|message| ERROR.raise(message, thread))
 }
 

@@ -13,6 +13,7 @@ use std::alloc::{Layout, alloc};
 use crate::memory::reclamation;
 use crate::object::header::Header;
 use crate::object::lifetime;
+use crate::object::lock::ObjectGuard;
 use crate::object::value::{Owned, PyResult, Slot, Value};
 use crate::protocol::iterate;
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
@@ -404,11 +405,80 @@ impl ListObject {
         self.len.store(len + 1, Ordering::Release);
     }
 
+    /// The list with its lock held, for work on several items at one moment.
+    pub fn lock(&self) -> LockedList<'_> {
+        LockedList { list: self, _guard: self.header.lock_leaf() }
+    }
+
     /// Bytes of the object and its array.
     pub fn size(&self) -> usize {
         let array = self.array.load(Ordering::Acquire);
         // SAFETY: the current array.
         size_of::<ListObject>() + if array.is_null() { 0 } else { 8 * unsafe { (*array).capacity } }
+    }
+}
+
+/// A locked list. No Python code runs meanwhile: what leaves the list is dropped after the lock.
+pub struct LockedList<'a> {
+    list: &'a ListObject,
+    _guard: ObjectGuard<'a>,
+}
+
+impl LockedList<'_> {
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.list.len.load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    #[inline(always)]
+    fn slot(&self, i: usize) -> Option<&Slot> {
+        // The length never exceeds the capacity of the array in place.
+        if i < self.len() { Some(Array::slot(self.list.array.load(Ordering::Relaxed), i)) } else { None }
+    }
+
+    /// Item `i`, which stays alive as long as the lock is held.
+    #[inline(always)]
+    pub fn peek(&self, i: usize) -> Option<Value> {
+        self.slot(i)?.peek()
+    }
+
+    /// Exchanges two items, if both exist.
+    #[inline]
+    pub fn swap(&mut self, i: usize, j: usize) {
+        if let (Some(a), Some(b)) = (self.slot(i), self.slot(j)) {
+            let (first, second) = (a.word().load(Ordering::Relaxed), b.word().load(Ordering::Relaxed));
+            // Release: as all stores to slots. A reader may meet one of the two at both places.
+            a.word().store(second, Ordering::Release);
+            b.word().store(first, Ordering::Release);
+        }
+    }
+
+    /// Replaces item `i`; hands the new value back if there is no such item.
+    pub fn replace(&mut self, i: usize, value: Owned) -> Result<Owned, Owned> {
+        match self.slot(i) {
+            Some(slot) => Ok(slot.replace_locked(Some(value)).unwrap_or_else(Owned::none)),
+            None => Err(value),
+        }
+    }
+
+    pub fn push(&mut self, value: Owned) {
+        let len = self.len();
+        if !self.list.reserve_locked(len + 1) {
+            std::alloc::handle_alloc_error(Layout::new::<u64>());
+        }
+        drop(Array::slot(self.list.array.load(Ordering::Relaxed), len).replace_locked(Some(value)));
+        self.list.len.store(len + 1, Ordering::Release);
+    }
+
+    pub fn pop(&mut self) -> Option<Owned> {
+        let last = self.len().checked_sub(1)?;
+        self.list.len.store(last, Ordering::Release);
+        Array::slot(self.list.array.load(Ordering::Relaxed), last).replace_locked(None)
     }
 }
 

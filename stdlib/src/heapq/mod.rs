@@ -1,7 +1,10 @@
 //! The module `_heapq`.
 //!
-//! A heap lies in a list; each step compares items (which may run Python code) and then exchanges two of them if the
-//! list still has its length.
+//! A heap lies in a list. Operations begin under the list's lock and stay there as long as native code can compare the
+//! items (sift.rs); what needs Python code for that goes on under a claim (claims.rs).
+
+mod claims;
+mod sift;
 
 use pyrt_runtime::exceptions::exc;
 use pyrt_runtime::interpreter::NativeModule;
@@ -10,9 +13,12 @@ use pyrt_runtime::protocol::args::Args;
 use pyrt_runtime::protocol::compare;
 use pyrt_runtime::protocol::native::NativeFn;
 use pyrt_runtime::threads::thread_state::Thread;
-use pyrt_runtime::types::list::ListObject;
+use pyrt_runtime::types::list::{ListObject, LockedList};
 use pyrt_runtime::types::module;
 use pyrt_runtime::types::type_object::*;
+
+use claims::Claim;
+use sift::{First, Sift, Step};
 
 pub const MODULE: NativeModule = NativeModule { name: "_heapq", initialize };
 
@@ -39,90 +45,40 @@ fn initialize(this: Value, _thread: &mut Thread) -> PyResult<()> {
     Ok(())
 }
 
-/// Which item comes first.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum First {
-    Smallest,
-    Largest,
-}
-
-impl First {
-    /// Whether `a` comes before `b`.
-    fn precedes(self, a: Value, b: Value, thread: &mut Thread) -> PyResult<bool> {
-        match self {
-            First::Smallest => compare::compare_truth_lt(a, b, thread),
-            First::Largest => compare::compare_truth_lt(b, a, thread),
-        }
-    }
-}
-
 fn changed(thread: &mut Thread) -> Raised {
     thread.raise(&exc::RUNTIME_ERROR, "list changed size during iteration")
 }
 
-fn item(heap: &ListObject, i: usize, thread: &mut Thread) -> PyResult {
-    heap.get(i).ok_or(()).or_else(|()| Err(changed(thread)))
-}
-
-/// Exchanges two items that have just been read.
-fn exchange(heap: &ListObject, (i, a): (usize, Owned), (j, b): (usize, Owned), thread: &mut Thread) -> PyResult<()> {
-    match (heap.set(i, b), heap.set(j, a)) {
-        (Ok(_), Ok(_)) => Ok(()),
-        _ => Err(changed(thread)),
-    }
-}
-
-/// Moves the item at `position` towards `start` until its parent precedes it.
-fn sift_down(heap: &ListObject, start: usize, mut position: usize, first: First, thread: &mut Thread) -> PyResult<()> {
-    let n = heap.len();
-    if position >= n {
-        return Err(thread.raise(&exc::INDEX_ERROR, "index out of range"));
-    }
-    while position > start {
-        let parent_position = (position - 1) >> 1;
-        let (own, parent) = (item(heap, position, thread)?, item(heap, parent_position, thread)?);
-        let moves = first.precedes(*own, *parent, thread)?;
-        if heap.len() != n {
+/// Brings a sift to its end; the list is locked when it begins.
+fn settle(heap: &ListObject, mut locked: LockedList<'_>, mut sift: Sift, thread: &mut Thread) -> PyResult<()> {
+    let (mut a, mut b) = match sift.advance(&mut locked, None) {
+        Step::Done => return Ok(()),
+        Step::Changed => {
+            drop(locked);
             return Err(changed(thread));
         }
-        if !moves {
-            break;
+        Step::Compare(a, b) => (a, b),
+    };
+    let claim = Claim::new(&locked, heap, thread);
+    drop(locked);
+    let result = loop {
+        let answer = match compare::compare_truth_lt(*a, *b, thread) {
+            Ok(answer) => answer,
+            Err(raised) => break Err(raised),
+        };
+        let step = sift.advance(&mut heap.lock(), Some(answer));
+        match step {
+            Step::Done => break Ok(()),
+            Step::Changed => break Err(changed(thread)),
+            Step::Compare(next_a, next_b) => (a, b) = (next_a, next_b),
         }
-        exchange(heap, (position, own), (parent_position, parent), thread)?;
-        position = parent_position;
-    }
-    Ok(())
-}
-
-/// Moves the item at `position` down to a leaf along the children that come first, then up to its place.
-fn sift_up(heap: &ListObject, mut position: usize, first: First, thread: &mut Thread) -> PyResult<()> {
-    let n = heap.len();
-    let start = position;
-    if position >= n {
-        return Err(thread.raise(&exc::INDEX_ERROR, "index out of range"));
-    }
-    while position < n >> 1 {
-        let mut child = 2 * position + 1;
-        if child + 1 < n {
-            let (left, right) = (item(heap, child, thread)?, item(heap, child + 1, thread)?);
-            let takes_left = match first {
-                First::Smallest => compare::compare_truth_lt(*left, *right, thread)?,
-                First::Largest => compare::compare_truth_lt(*right, *left, thread)?,
-            };
-            child += usize::from(!takes_left);
-            if heap.len() != n {
-                return Err(changed(thread));
-            }
-        }
-        let (own, below) = (item(heap, position, thread)?, item(heap, child, thread)?);
-        exchange(heap, (position, own), (child, below), thread)?;
-        position = child;
-    }
-    sift_down(heap, start, position, first, thread)
+    };
+    drop(claim);
+    result
 }
 
 /// The list that the first argument must be.
-fn heap_of<'a>(value: Value, what: &str, thread: &mut Thread) -> PyResult<&'a ListObject> {
+fn heap_of<'a>(value: Value, what: &dyn std::fmt::Display, thread: &mut Thread) -> PyResult<&'a ListObject> {
     if value.is_pointer() && value.type_has_flag(TYPE_LIST_SUBCLASS) {
         return Ok(ListObject::of(value));
     }
@@ -131,9 +87,11 @@ fn heap_of<'a>(value: Value, what: &str, thread: &mut Thread) -> PyResult<&'a Li
 }
 
 fn push(args: Args<'_>, name: &str, first: First, thread: &mut Thread) -> PyResult {
-    let heap = heap_of(args.at(0), &format!("{name}() argument 1"), thread)?;
-    heap.push(args.at(1).to_owned());
-    sift_down(heap, 0, heap.len().saturating_sub(1), first, thread)?;
+    let heap = heap_of(args.at(0), &format_args!("{name}() argument 1"), thread)?;
+    let mut locked = claims::enter(heap, thread)?;
+    locked.push(args.at(1).to_owned());
+    let n = locked.len();
+    settle(heap, locked, Sift::rising(first, n - 1, n), thread)?;
     Ok(Owned::none())
 }
 
@@ -142,42 +100,102 @@ fn empty_heap(thread: &mut Thread) -> Raised {
 }
 
 fn pop(heap: Value, name: &str, first: First, thread: &mut Thread) -> PyResult {
-    let heap = heap_of(heap, &format!("{name}() argument"), thread)?;
-    let n = heap.len();
-    let Some(last) = n.checked_sub(1).and_then(|i| heap.remove_at(i)) else { return Err(empty_heap(thread)) };
-    if n == 1 {
-        return Ok(last);
+    let heap = heap_of(heap, &format_args!("{name}() argument"), thread)?;
+    let mut locked = claims::enter(heap, thread)?;
+    let last = locked.pop();
+    let Some(last) = last else {
+        drop(locked);
+        return Err(empty_heap(thread));
+    };
+    match locked.replace(0, last) {
+        // It was the only item.
+        Err(last) => Ok(last),
+        Ok(result) => {
+            let n = locked.len();
+            settle(heap, locked, Sift::sinking(first, 0, n), thread)?;
+            Ok(result)
+        }
     }
-    let Ok(result) = heap.set(0, last) else { return Err(changed(thread)) };
-    sift_up(heap, 0, first, thread)?;
-    Ok(result)
+}
+
+/// Puts an item in the place of the first, and that one is the result.
+fn replace_top(heap: &ListObject, mut locked: LockedList<'_>, item: Value, first: First, thread: &mut Thread) -> PyResult {
+    match locked.replace(0, item.to_owned()) {
+        Ok(result) => {
+            let n = locked.len();
+            settle(heap, locked, Sift::sinking(first, 0, n), thread)?;
+            Ok(result)
+        }
+        Err(item) => {
+            drop(locked);
+            drop(item);
+            Err(empty_heap(thread))
+        }
+    }
 }
 
 fn replace(args: Args<'_>, name: &str, first: First, thread: &mut Thread) -> PyResult {
-    let heap = heap_of(args.at(0), &format!("{name}() argument 1"), thread)?;
-    let Ok(result) = heap.set(0, args.at(1).to_owned()) else { return Err(empty_heap(thread)) };
-    sift_up(heap, 0, first, thread)?;
-    Ok(result)
+    let heap = heap_of(args.at(0), &format_args!("{name}() argument 1"), thread)?;
+    let locked = claims::enter(heap, thread)?;
+    replace_top(heap, locked, args.at(1), first, thread)
 }
 
 fn push_pop(args: Args<'_>, name: &str, first: First, thread: &mut Thread) -> PyResult {
-    let heap = heap_of(args.at(0), &format!("{name}() argument 1"), thread)?;
+    let heap = heap_of(args.at(0), &format_args!("{name}() argument 1"), thread)?;
     let new = args.at(1);
-    let Some(top) = heap.get(0) else { return Ok(new.to_owned()) };
-    if !first.precedes(*top, new, thread)? {
-        return Ok(new.to_owned());
+    let locked = claims::enter(heap, thread)?;
+    let Some(top) = locked.peek(0) else { return Ok(new.to_owned()) };
+    let (a, b) = first.sides(top, new);
+    match sift::native_less(a, b) {
+        Some(false) => Ok(new.to_owned()),
+        Some(true) => replace_top(heap, locked, new, first, thread),
+        None => {
+            let (a, b) = (a.to_owned(), b.to_owned());
+            let claim = Claim::new(&locked, heap, thread);
+            drop(locked);
+            let result = match compare::compare_truth_lt(*a, *b, thread) {
+                Ok(false) => Ok(new.to_owned()),
+                Ok(true) => replace_top(heap, heap.lock(), new, first, thread),
+                Err(raised) => Err(raised),
+            };
+            drop(claim);
+            result
+        }
     }
-    let Ok(result) = heap.set(0, new.to_owned()) else { return Err(empty_heap(thread)) };
-    sift_up(heap, 0, first, thread)?;
-    Ok(result)
 }
 
 fn make_heap(heap: Value, name: &str, first: First, thread: &mut Thread) -> PyResult {
-    let heap = heap_of(heap, &format!("{name}() argument"), thread)?;
-    for i in (0..heap.len() / 2).rev() {
-        sift_up(heap, i, first, thread)?;
+    let heap = heap_of(heap, &format_args!("{name}() argument"), thread)?;
+    let mut locked = claims::enter(heap, thread)?;
+    let n = locked.len();
+    let mut roots = (0..n / 2).rev();
+    // As far as native code goes, under the one lock.
+    let pending = loop {
+        let Some(root) = roots.next() else { return Ok(Owned::none()) };
+        let mut sift = Sift::sinking(first, root, n);
+        match sift.advance(&mut locked, None) {
+            Step::Done => {}
+            Step::Changed => break None,
+            Step::Compare(a, b) => {
+                drop((a, b));
+                break Some(sift);
+            }
+        }
+    };
+    let Some(sift) = pending else {
+        drop(locked);
+        return Err(changed(thread));
+    };
+    let claim = Claim::new(&locked, heap, thread);
+    let mut result = settle(heap, locked, sift, thread);
+    for root in roots {
+        if result.is_err() {
+            break;
+        }
+        result = settle(heap, heap.lock(), Sift::sinking(first, root, n), thread);
     }
-    Ok(Owned::none())
+    drop(claim);
+    result.map(|()| Owned::none())
 }
 
 macro_rules! functions {
