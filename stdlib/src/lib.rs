@@ -30,6 +30,7 @@ pub mod mmap;
 pub mod native_type;
 pub mod opcode;
 pub mod operator;
+pub mod pickle;
 pub mod posix;
 pub mod queue;
 pub mod random;
@@ -89,6 +90,7 @@ pub static MODULES: &[NativeModule] = &[
     mmap::MODULE,
     opcode::MODULE,
     operator::MODULE,
+    pickle::MODULE,
     posix::MODULE,
     queue::MODULE,
     random::MODULE,
