@@ -339,7 +339,8 @@ fn default_state(object: Value, required: bool, thread: &mut Thread) -> PyResult
                 None => break,
             }
         }
-        let extra = native.basic_size as usize > size_of::<crate::object::Header>() && native.dict_place == DictPlace::None && !native.has_flag(TYPE_EXCEPTION_SUBCLASS);
+        let place_of_dict = if native.dict_place == DictPlace::None { 0 } else { size_of::<crate::object::Slot>() };
+        let extra = native.basic_size as usize > size_of::<crate::object::Header>() + place_of_dict && !native.has_flag(TYPE_EXCEPTION_SUBCLASS);
         if native.item_size != 0 || (extra && !std::ptr::eq(native, OBJECT.get())) {
             let name = ty.full_name();
             return Err(thread.raise_type_error(format!("cannot pickle '{name}' object")));

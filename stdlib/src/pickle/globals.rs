@@ -1,5 +1,6 @@
 //! Objects that are found by name: classes, functions, and what a reduction names.
 
+use pyrt_runtime::codecs;
 use pyrt_runtime::exceptions::exc;
 use pyrt_runtime::import;
 use pyrt_runtime::protocol::{attribute, convert};
@@ -206,8 +207,12 @@ impl Save<'_> {
             match bytes {
                 Some(bytes) => self.out.bytes(bytes.as_bytes()),
                 None => {
+                    let encoding = if self.protocol >= 3 { "utf-8" } else { "ascii" };
+                    let Err(raised) = codecs::encode_text(*text, encoding, "strict", thread) else { continue };
+                    let exception = thread.catch(raised, &exc::UNICODE_ENCODE_ERROR)?;
                     let (shown, protocol) = (convert::repr_text(*text, thread)?, self.protocol);
-                    return Err(pickling_error(format!("can't pickle {what} identifier {shown} using pickle protocol {protocol}"), thread));
+                    let message = format!("can't pickle {what} identifier {shown} using pickle protocol {protocol}");
+                    return Err(pickling_error_from(exception, message, thread));
                 }
             }
             self.out.byte(b'\n');
