@@ -10,6 +10,7 @@ pub mod bisect;
 pub mod codecs;
 pub mod collections;
 pub mod contextvars;
+pub mod datetime;
 pub mod duration;
 pub mod errno;
 pub mod exception_class;
@@ -74,6 +75,7 @@ pub static MODULES: &[NativeModule] = &[
     codecs::MODULE,
     collections::MODULE,
     contextvars::MODULE,
+    datetime::MODULE,
     errno::MODULE,
     faulthandler::MODULE,
     fcntl::MODULE,
