@@ -114,8 +114,9 @@ fn today(class: Value, thread: &mut Thread) -> PyResult {
     call::call_method(class, *pyrt_runtime::names::interned("fromtimestamp"), &[*now], thread)
 }
 
-fn fromordinal(class: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
-    let ordinal = c_int(args.at(0), thread)?;
+fn fromordinal(class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult {
+    let ordinal = arguments::only(args, kwnames, "fromordinal", thread)?;
+    let ordinal = c_int(ordinal, thread)?;
     if ordinal < 1 {
         return Err(thread.raise_value_error("ordinal must be >= 1"));
     }
@@ -155,15 +156,22 @@ fn fromisocalendar(class: Value, args: Args<'_>, thread: &mut Thread) -> PyResul
 }
 
 /// `_strptime`'s function for a class.
-pub fn strptime_by(function: &str, class: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
+pub fn strptime_by(function: &str, class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult {
+    let n = args.len();
+    if !kwnames.is_empty() {
+        return Err(thread.raise_type_error("strptime() takes no keyword arguments"));
+    }
+    if n != 2 {
+        return Err(thread.raise_type_error(format!("strptime() takes exactly 2 arguments ({n} given)")));
+    }
     for i in 0..2 {
         arguments::text(args.at(i), "strptime", i + 1, thread)?;
     }
     call_module("_strptime", function, &[class, args.at(0), args.at(1)], thread)
 }
 
-fn strptime(class: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
-    strptime_by("_strptime_datetime_date", class, args, thread)
+fn strptime(class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult {
+    strptime_by("_strptime_datetime_date", class, args, kwnames, thread)
 }
 
 fn ctime(this: Value, _thread: &mut Thread) -> PyResult {
@@ -336,10 +344,10 @@ static SPEC: TypeSpec = TypeSpec {
     ],
     methods: &[
         class_method("fromtimestamp", NativeFn::One(fromtimestamp), "($type, timestamp, /)", "Create a date from a POSIX timestamp, by the local clock."),
-        class_method("fromordinal", NativeFn::Bound(fromordinal), "-($type, ordinal, /)", "int -> date corresponding to a proleptic Gregorian ordinal."),
+        class_method("fromordinal", NativeFn::Raw(fromordinal), "-($type, ordinal, /)", "int -> date corresponding to a proleptic Gregorian ordinal."),
         class_method("fromisoformat", NativeFn::One(fromisoformat), "($type, object, /)", "Construct a date from a string in ISO 8601 format."),
         class_method("fromisocalendar", NativeFn::Bound(fromisocalendar), "-($type, /, year, week, day)", "int, int, int -> Construct a date from the ISO year, week number and weekday.\n\nThis is the inverse of the function date.isocalendar()"),
-        class_method("strptime", NativeFn::Bound(strptime), "-($type, string, format, /)", "string, format -> new date parsed from a string (like time.strptime())."),
+        class_method("strptime", NativeFn::Raw(strptime), "-($type, string, format, /)", "string, format -> new date parsed from a string (like time.strptime())."),
         class_method("today", NativeFn::NoArgs(today), "($type, /)", "Current date or datetime."),
         method("ctime", NativeFn::NoArgs(ctime), "($self, /)", "Return ctime() style string."),
         method("strftime", NativeFn::Bound(strftime), "-($self, /, format)", "format -> strftime() style string."),

@@ -5,7 +5,7 @@ use pyrt_runtime::object::lifetime::allocate_object;
 use pyrt_runtime::protocol::args::{Args, KwNames};
 use pyrt_runtime::protocol::compare::CompareOp;
 use pyrt_runtime::protocol::native::{LazySignature, NativeFn};
-use pyrt_runtime::protocol::{binary, call};
+use pyrt_runtime::protocol::{binary, call, convert};
 use pyrt_runtime::sync::{AtomicU8, Ordering};
 use pyrt_runtime::types::builtin_types::StaticType;
 use pyrt_runtime::types::str::Builder;
@@ -187,7 +187,15 @@ fn new(class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> P
 fn stamp(value: Value, thread: &mut Thread) -> PyResult<(i64, i32)> {
     let is_float = value.is_flonum() || (value.is_pointer() && value.type_has_flag(TYPE_FLOAT_SUBCLASS));
     let Some(number) = float::as_f64(value).filter(|_| is_float) else {
-        return Ok((crate::duration::whole_seconds(value, crate::duration::Rounding::Floor, thread)?, 0));
+        let whole = match convert::index(value, thread) {
+            Ok(whole) => whole,
+            Err(raised) => {
+                thread.catch(raised, &exc::TYPE_ERROR)?;
+                let name = value.type_object().full_name();
+                return Err(thread.raise_type_error(format!("argument must be int or float, not {name}")));
+            }
+        };
+        return Ok((crate::duration::whole_seconds(*whole, crate::duration::Rounding::Floor, thread)?, 0));
     };
     if number.is_nan() {
         return Err(thread.raise_value_error("Invalid value NaN (not a number)"));
@@ -264,14 +272,15 @@ fn fromtimestamp(class: Value, args: Args<'_>, thread: &mut Thread) -> PyResult 
     into_zone(moment, zone.as_ref(), thread)
 }
 
-fn utcfromtimestamp(class: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
+fn utcfromtimestamp(class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult {
+    let value = arguments::only(args, kwnames, "utcfromtimestamp", thread)?;
     deprecated("utcfromtimestamp", "fromtimestamp(timestamp, datetime.UTC)", thread)?;
-    let stamp = stamp(args.at(0), thread)?;
+    let stamp = stamp(value, thread)?;
     of_stamp(class, stamp, false, None, thread)
 }
 
-fn strptime(class: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
-    strptime_by("_strptime_datetime_datetime", class, args, thread)
+fn strptime(class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult {
+    strptime_by("_strptime_datetime_datetime", class, args, kwnames, thread)
 }
 
 fn combine(class: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
@@ -456,12 +465,23 @@ fn local_zone(seconds: i64, thread: &mut Thread) -> PyResult {
     timezone::of_offset(offset, Some(crate::posix::path::decode(&parts.zone)), thread)
 }
 
+/// The local zone of a datetime that is taken for local. In a gap that clocks jump over the fold says which side's
+/// offset counts, which is the one of the other side's moment.
+fn zone_of_local(this: Value, thread: &mut Thread) -> PyResult {
+    let moment = of(this);
+    let (clock, fold) = (moment.fields().seconds(), moment.fold() != 0);
+    let first = local_time::to_utc(clock, fold, thread)?;
+    let other = local_time::to_utc(clock, !fold, thread)?;
+    let is_gap = other != first && (other > first) == fold;
+    local_zone(if is_gap { other } else { first } - EPOCH, thread)
+}
+
 fn astimezone(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let wanted = tzinfo::argument(args.get(0), thread)?;
     let moment = of(this);
     let mut own = match &moment.tzinfo {
         Some(own) => own.clone(),
-        None => local_zone(local_stamp(this, thread)?, thread)?,
+        None => zone_of_local(this, thread)?,
     };
     if wanted.as_ref().is_some_and(|wanted| wanted.is(*own)) {
         return Ok(this.to_owned());
@@ -470,7 +490,7 @@ fn astimezone(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
         Some(offset) => offset,
         None => {
             // A zone that does not know: the time is taken for local.
-            own = local_zone(local_stamp(this, thread)?, thread)?;
+            own = zone_of_local(this, thread)?;
             if wanted.as_ref().is_some_and(|wanted| wanted.is(*own)) {
                 return Ok(this.to_owned());
             }
@@ -647,8 +667,8 @@ static SPEC: TypeSpec = TypeSpec {
         class_method("now", NativeFn::Bound(now), "($type, /, tz=None)", "Returns new datetime object representing current time local to tz.\n\nWithout tz, the local clock is taken."),
         class_method("utcnow", NativeFn::NoArgs(utcnow), "($type, /)", "Return a new datetime representing UTC day and time."),
         class_method("fromtimestamp", NativeFn::Bound(fromtimestamp), "-($type, /, timestamp, tz=None)", "timestamp[, tz] -> tz's local time from POSIX timestamp."),
-        class_method("utcfromtimestamp", NativeFn::Bound(utcfromtimestamp), "-($type, timestamp, /)", "Construct a naive UTC datetime from a POSIX timestamp."),
-        class_method("strptime", NativeFn::Bound(strptime), "-($type, string, format, /)", "string, format -> new datetime parsed from a string (like time.strptime())."),
+        class_method("utcfromtimestamp", NativeFn::Raw(utcfromtimestamp), "-($type, timestamp, /)", "Construct a naive UTC datetime from a POSIX timestamp."),
+        class_method("strptime", NativeFn::Raw(strptime), "-($type, string, format, /)", "string, format -> new datetime parsed from a string (like time.strptime())."),
         class_method("combine", NativeFn::Bound(combine), "-($type, /, date, time, tzinfo=None)", "date, time -> datetime with same date and time fields"),
         class_method("fromisoformat", NativeFn::One(fromisoformat), "($type, object, /)", "Construct a date from a string in ISO 8601 format."),
         method("date", NativeFn::NoArgs(get_date), "($self, /)", "Return date object with same year, month and day."),

@@ -25,9 +25,9 @@ use pyrt_runtime::{Owned, PyResult, Thread, Value};
 
 pub const MODULE: NativeModule = NativeModule { name: "_datetime", initialize };
 
-/// Sets an attribute of a class of this module.
+/// Sets an attribute of a class of this module, once: the class may be in use when the module is made again.
 fn set_constant(class: &StaticType, name: &str, value: Owned) {
-    if let Some(dict) = class.get().dict() {
+    if let Some(dict) = class.get().dict().filter(|dict| dict.get_by_text(name).is_none()) {
         dict.set_by_text(name, value);
     }
 }

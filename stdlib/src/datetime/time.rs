@@ -166,8 +166,8 @@ fn fromisoformat(class: Value, text: Value, thread: &mut Thread) -> PyResult {
     of_class(class, [clock.hour, clock.minute, clock.second, clock.microsecond], tzinfo, 0, thread)
 }
 
-fn strptime(class: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
-    strptime_by("_strptime_datetime_time", class, args, thread)
+fn strptime(class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult {
+    strptime_by("_strptime_datetime_time", class, args, kwnames, thread)
 }
 
 /// `isoformat` with a `timespec` argument.
@@ -371,7 +371,7 @@ static SPEC: TypeSpec = TypeSpec {
     basic_size: size_of::<Time>(),
     slots: &[SlotFn::new(new), SlotFn::repr(repr), SlotFn::hash(hash), SlotFn::str(str), SlotFn::richcompare(compare)],
     methods: &[
-        class_method("strptime", NativeFn::Bound(strptime), "-($type, string, format, /)", "string, format -> new time parsed from a string (like time.strptime())."),
+        class_method("strptime", NativeFn::Raw(strptime), "-($type, string, format, /)", "string, format -> new time parsed from a string (like time.strptime())."),
         method("isoformat", NativeFn::Bound(isoformat), "-($self, /, timespec='auto')", "Return the time in ISO 8601 format.\n\nThe optional timespec says how much is shown: 'auto', 'hours', 'minutes', 'seconds', 'milliseconds' or\n'microseconds'."),
         method("strftime", NativeFn::Bound(strftime), "-($self, /, format)", "format -> strftime() style string."),
         method("__format__", NativeFn::Raw(format), "-($self, format, /)", "Formats self with strftime."),

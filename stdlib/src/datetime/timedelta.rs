@@ -166,13 +166,13 @@ fn divide_nearest(a: &BigInt, b: &BigInt) -> BigInt {
 /// A float as a ratio of whole numbers.
 fn ratio(number: Value, thread: &mut Thread) -> PyResult<(BigInt, BigInt)> {
     let pair = call::call_method(number, pyrt_runtime::names().as_integer_ratio, &[], thread)?;
-    let is_pair = pair.is_pointer() && pair.type_has_flag(TYPE_TUPLE_SUBCLASS) && tuple::TupleObject::of(*pair).len() == 2;
-    if !is_pair {
+    if !(pair.is_pointer() && pair.type_has_flag(TYPE_TUPLE_SUBCLASS)) {
         let given = pair.type_object().full_name();
         return Err(thread.raise_type_error(format!("unexpected return type from as_integer_ratio(): expected tuple, not '{given}'")));
     }
-    let items = tuple::TupleObject::of(*pair).items();
-    let (a, b) = (items[0], items[1]);
+    let &[a, b] = tuple::TupleObject::of(*pair).items() else {
+        return Err(thread.raise_value_error("as_integer_ratio() must return a 2-tuple"));
+    };
     if !convert::is_int(a) || !convert::is_int(b) {
         return Err(thread.raise_type_error("unexpected return type from as_integer_ratio()"));
     }
@@ -371,6 +371,10 @@ fn get_microseconds(this: Value, _thread: &mut Thread) -> PyResult {
     Ok(Owned::int(i64::from(of(this).microseconds)))
 }
 
+fn readonly(_this: Value, _value: Option<Value>, thread: &mut Thread) -> PyResult<()> {
+    Err(thread.raise(&exc::ATTRIBUTE_ERROR, "readonly attribute"))
+}
+
 static SPEC: TypeSpec = TypeSpec {
     name: "datetime.timedelta",
     doc: "Difference between two datetime values.\n\ntimedelta(days=0, seconds=0, microseconds=0, milliseconds=0, minutes=0, hours=0, weeks=0)\n\nAll arguments are ints or floats, positive or negative.",
@@ -399,9 +403,9 @@ static SPEC: TypeSpec = TypeSpec {
         method("__reduce__", NativeFn::NoArgs(reduce), "($self, /)", "__reduce__() -> (cls, state)"),
     ],
     getsets: &[
-        GetSetDef { name: "days", get: get_days, set: None, doc: "Number of days." },
-        GetSetDef { name: "seconds", get: get_seconds, set: None, doc: "Number of seconds (>= 0 and less than 1 day)." },
-        GetSetDef { name: "microseconds", get: get_microseconds, set: None, doc: "Number of microseconds (>= 0 and less than 1 second)." },
+        GetSetDef { name: "days", get: get_days, set: Some(readonly), doc: "Number of days." },
+        GetSetDef { name: "seconds", get: get_seconds, set: Some(readonly), doc: "Number of seconds (>= 0 and less than 1 day)." },
+        GetSetDef { name: "microseconds", get: get_microseconds, set: Some(readonly), doc: "Number of microseconds (>= 0 and less than 1 second)." },
     ],
     ..TypeSpec::DEFAULT
 };

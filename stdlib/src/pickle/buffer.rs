@@ -1,6 +1,7 @@
 //! `PickleBuffer`: a buffer that may travel apart from the pickle.
 
 use pyrt_runtime::exceptions::exc;
+use pyrt_runtime::object::Guarded;
 use pyrt_runtime::object::lifetime::allocate_object;
 use pyrt_runtime::protocol::args::{Args, KwNames};
 use pyrt_runtime::protocol::buffer::{self, Buffer};
@@ -10,18 +11,30 @@ use pyrt_runtime::types::memoryview::{self, View};
 use pyrt_runtime::types::type_object::*;
 use pyrt_runtime::{Header, Owned, PyResult, Slot, Thread, Value};
 
-use crate::native_type::{followed, object, references};
+use crate::native_type::{References, followed, object, references};
 
 #[repr(C)]
 struct PickleBuffer {
     header: Header,
     /// The object that lends; empty once released.
     source: Slot,
-    /// A memoryview of it, which holds the export.
-    view: Slot,
+    /// What it lends, as long as this is not released.
+    held: Guarded<Option<Held>>,
 }
 
-references!(PickleBuffer: source, view);
+/// A buffer that is only held, for the exporter to know.
+struct Held(Buffer);
+
+// SAFETY: the memory is not touched through it.
+unsafe impl Send for Held {}
+
+impl References for Held {
+    fn visit(&self, visit: &mut dyn FnMut(Value)) {
+        visit(*self.0.owner);
+    }
+}
+
+references!(PickleBuffer: source, held);
 
 fn of<'a>(this: Value) -> &'a PickleBuffer {
     // SAFETY: called for objects of the type only.
@@ -35,9 +48,14 @@ pub fn is_pickle_buffer(value: Value) -> bool {
 
 /// What the buffer shows; an error once it is released.
 pub fn view(this: Value, thread: &mut Thread) -> PyResult<std::sync::Arc<View>> {
+    let memory = memoryview::from_object(*source(this, thread)?, thread)?;
+    memoryview::view_of(*memory, thread)
+}
+
+fn source(this: Value, thread: &mut Thread) -> PyResult {
     let buffer = of(this);
-    match buffer.view.load(&buffer.header) {
-        Some(view) => memoryview::view_of(*view, thread),
+    match buffer.source.load(&buffer.header) {
+        Some(source) => Ok(source),
         None => Err(thread.raise_value_error("operation forbidden on released PickleBuffer object")),
     }
 }
@@ -54,16 +72,13 @@ fn new(class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> P
         let name = source.type_object().full_name();
         return Err(thread.raise_type_error(format!("a bytes-like object is required, not '{name}'")));
     }
-    let view = memoryview::from_object(source, thread)?;
-    Ok(allocate_object(TypeObject::of(class), |header| PickleBuffer { header, source: Slot::new(source.to_owned()), view: Slot::new(view) }))
+    let held = Guarded::new(Some(Held(buffer::get(source, 0, thread)?)));
+    Ok(allocate_object(TypeObject::of(class), |header| PickleBuffer { header, source: Slot::new(source.to_owned()), held }))
 }
 
 fn lend(this: Value, flags: u32, thread: &mut Thread) -> PyResult<Buffer> {
-    let buffer = of(this);
-    match buffer.source.load(&buffer.header) {
-        Some(source) => buffer::get(*source, flags, thread),
-        None => Err(thread.raise_value_error("operation forbidden on released PickleBuffer object")),
-    }
+    let source = source(this, thread)?;
+    buffer::get(*source, flags, thread)
 }
 
 fn raw(this: Value, thread: &mut Thread) -> PyResult {
@@ -75,11 +90,20 @@ fn raw(this: Value, thread: &mut Thread) -> PyResult {
     Ok(memoryview::new(View { format: "B".into(), itemsize: 1, shape: vec![n_bytes], strides: vec![1], ..(*view).clone() }))
 }
 
-fn release(this: Value, _thread: &mut Thread) -> PyResult {
+fn let_go(this: Value) {
     let buffer = of(this);
-    drop(buffer.view.replace(&buffer.header, None));
+    let held = buffer.held.with(&buffer.header, Option::take);
+    drop(held);
     drop(buffer.source.replace(&buffer.header, None));
+}
+
+fn release(this: Value, _thread: &mut Thread) -> PyResult {
+    let_go(this);
     Ok(Owned::none())
+}
+
+unsafe fn clear(value: Value) {
+    let_go(value);
 }
 
 static SPEC: TypeSpec = TypeSpec {
@@ -91,6 +115,7 @@ static SPEC: TypeSpec = TypeSpec {
         method("raw", NativeFn::NoArgs(raw), "($self, /)", "Return a memoryview of the raw memory underlying this buffer.\n\nWill raise BufferError is the buffer isn't contiguous."),
         method("release", NativeFn::NoArgs(release), "($self, /)", "Release the underlying buffer exposed by the PickleBuffer object."),
     ],
+    clear: Some(clear),
     ..followed::<PickleBuffer>()
 };
 

@@ -74,7 +74,7 @@ impl<'a> Load<'a> {
             errors,
             buffers,
             persistent_load: None,
-            stack: Vec::with_capacity(16),
+            stack: Vec::with_capacity(64),
             marks: Vec::new(),
         }
     }
@@ -723,7 +723,10 @@ impl<'a> Load<'a> {
             let (value, key) = (self.pop(thread)?, self.pop(thread)?);
             return if is_dict { dict.set(*key, value, thread) } else { subscript::set_item(*target, *key, *value, thread) };
         }
-        let mut items = self.stack.split_off(at).into_iter();
+        if is_dict {
+            dict.reserve((self.stack.len() - at) / 2);
+        }
+        let mut items = self.stack.drain(at..);
         while let (Some(key), Some(value)) = (items.next(), items.next()) {
             if is_dict {
                 dict.set(*key, value, thread)?;

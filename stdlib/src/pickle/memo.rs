@@ -123,6 +123,9 @@ impl UnpicklerMemo {
     #[inline]
     pub fn put(&mut self, number: usize, value: Owned) -> Option<Owned> {
         if number == self.list.len() && self.far.is_empty() {
+            if number == 0 {
+                self.list.reserve(32);
+            }
             self.list.push(Some(value));
             self.len += 1;
             return None;

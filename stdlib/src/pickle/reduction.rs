@@ -81,8 +81,13 @@ impl Save<'_> {
     /// What the object's own methods say.
     fn ask(&mut self, value: Value, thread: &mut Thread) -> PyResult {
         let names = pyrt_runtime::names();
+        let protocol = Owned::int(i64::from(self.protocol));
+        if attribute::uses_generic_lookup(value.type_object()) {
+            // Every object has the method.
+            return call::call_method(value, names.__reduce_ex__, &[*protocol], thread);
+        }
         if let Some(method) = attribute::get_optional(value, names.__reduce_ex__, thread)? {
-            return call::call(*method, &[*Owned::int(i64::from(self.protocol))], thread);
+            return call::call(*method, &[*protocol], thread);
         }
         if let Some(method) = attribute::get_optional(value, names.__reduce__, thread)? {
             return call::call(*method, &[], thread);
