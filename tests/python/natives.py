@@ -5,7 +5,7 @@ import sys
 MODULES = """sys builtins _imp marshal posix _io _codecs _weakref _thread _warnings time _signal errno _abc _stat _types
 _sysconfig atexit gc itertools _collections _functools _operator _sre _typing _contextvars _tokenize _ast _opcode _symtable
 math _struct _string binascii select fcntl pwd _random _posixsubprocess _locale zlib _socket _bisect _heapq _json _queue array
-unicodedata termios grp resource mmap faulthandler""".split()
+unicodedata termios grp resource mmap faulthandler _pickle _datetime""".split()
 
 # Names that pyrt leaves out, and why.
 LEFT_OUT = {
@@ -16,6 +16,7 @@ LEFT_OUT = {
     "sys.remote_exec": "no other process may run code here",
     "_imp.create_dynamic": "there is no C API",
     "_imp.exec_dynamic": "there is no C API",
+    "_datetime.datetime_CAPI": "there is no C API",
     "_socket.CAPI": "there is no C API",
     "unicodedata._ucnhash_CAPI": "there is no C API",
 }

@@ -32,9 +32,17 @@ fn set_constant(class: &StaticType, name: &str, value: Owned) {
     }
 }
 
+/// Takes `__module__` out of the dict of a class: those that are static in CPython have it in their name only.
+pub fn leave_module_to_name(class: &StaticType) {
+    if let Some(dict) = class.get().dict() {
+        drop(dict.remove_str(pyrt_runtime::names().__module__));
+    }
+}
+
 fn initialize(this: Value, thread: &mut Thread) -> PyResult<()> {
     module::add(this, "__doc__", Owned::str("Fast implementation of the datetime module."));
     for class in [&date::DATE, &datetime::DATETIME, &time::TIME, &timedelta::TIMEDELTA, &timezone::TIMEZONE, &tzinfo::TZINFO] {
+        leave_module_to_name(class);
         module::add_type(this, class);
     }
     let microsecond = || timedelta::from_fields(0, 0, 1);

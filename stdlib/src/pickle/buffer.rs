@@ -102,6 +102,14 @@ fn release(this: Value, _thread: &mut Thread) -> PyResult {
     Ok(Owned::none())
 }
 
+/// Buffers are those of the object that lends, never of the `PickleBuffer`.
+fn release_buffer(_this: Value, buffer: Value, thread: &mut Thread) -> PyResult {
+    if !memoryview::is_memoryview(buffer) {
+        return Err(thread.raise_type_error("expected a memoryview object"));
+    }
+    Err(thread.raise_value_error("memoryview's buffer is not this object"))
+}
+
 unsafe fn clear(value: Value) {
     let_go(value);
 }
@@ -112,6 +120,7 @@ static SPEC: TypeSpec = TypeSpec {
     flags: TYPE_GC | TYPE_WEAKREFABLE,
     slots: &[SlotFn::new(new), SlotFn::buffer(lend)],
     methods: &[
+        method("__release_buffer__", NativeFn::One(release_buffer), "($self, buffer, /)", "Release the buffer object that exposes the underlying memory of the object."),
         method("raw", NativeFn::NoArgs(raw), "($self, /)", "Return a memoryview of the raw memory underlying this buffer.\n\nWill raise BufferError is the buffer isn't contiguous."),
         method("release", NativeFn::NoArgs(release), "($self, /)", "Release the underlying buffer exposed by the PickleBuffer object."),
     ],

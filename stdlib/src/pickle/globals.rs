@@ -8,7 +8,6 @@ use pyrt_runtime::types::dict::DictObject;
 use pyrt_runtime::types::string::{self, StrObject};
 use pyrt_runtime::types::type_object::TYPE_TUPLE_SUBCLASS;
 use pyrt_runtime::types::tuple::{self, TupleObject};
-use pyrt_runtime::types::int;
 use pyrt_runtime::{Owned, PyResult, Thread, Value};
 
 use super::notes::{pickling_error, pickling_error_from};
@@ -48,19 +47,10 @@ pub fn import_named(name: Value, thread: &mut Thread) -> PyResult {
     if !string::is_str(name) {
         return Err(thread.raise_type_error("module name must be a string"));
     }
-    let modules = thread.interpreter.modules_dict();
-    if let Some(modules) = modules {
-        if let Some(found) = DictObject::of(*modules).get(name, thread)?.filter(|found| !found.is_none()) {
-            if !StrObject::of(name).is_empty() {
-                return Ok(found);
-            }
-        }
-    }
-    let text = StrObject::of(name).to_string_lossy();
-    if text.is_empty() {
+    if StrObject::of(name).is_empty() {
         return Err(thread.raise_value_error("Empty module name"));
     }
-    import::import_module(&text, thread)
+    import::import_absolute(name, thread)
 }
 
 /// Whether `path` leads from a module to the object itself; an error if it leads nowhere.
@@ -183,10 +173,9 @@ impl Save<'_> {
         }
         let key = tuple::from_values(&[module_name, name]);
         let Some(code) = registry.get(*key, thread)? else { return Ok(false) };
-        let number = if convert::is_int(*code) { int::as_i64(*code) } else { None };
-        let Some(number) = number.and_then(|number| i32::try_from(number).ok()).filter(|number| *number > 0) else {
-            let code = convert::str_text(*code, thread)?;
-            return Err(thread.raise(&exc::RUNTIME_ERROR, format!("extension code {code} is out of range")));
+        let number = convert::as_c_long(*code, thread)?;
+        let Some(number) = i32::try_from(number).ok().filter(|number| *number > 0) else {
+            return Err(thread.raise(&exc::RUNTIME_ERROR, format!("extension code {number} is out of range")));
         };
         let [a, b, c, d] = number.to_le_bytes();
         match number {

@@ -146,6 +146,7 @@ fn initialize(this: Value, thread: &mut Thread) -> PyResult<()> {
     }
     module::add_type(this, &pickler::PICKLER);
     module::add_type(this, &unpickler::UNPICKLER);
+    crate::datetime::leave_module_to_name(&buffer::PICKLE_BUFFER);
     module::add_type(this, &buffer::PICKLE_BUFFER);
     Ok(())
 }
