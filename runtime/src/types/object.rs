@@ -342,7 +342,14 @@ fn default_state(object: Value, required: bool, thread: &mut Thread) -> PyResult
         }
         let place_of_dict = if native.dict_place == DictPlace::None { 0 } else { size_of::<crate::object::Slot>() };
         let extra = native.basic_size as usize > size_of::<crate::object::Header>() + place_of_dict && !native.has_flag(TYPE_EXCEPTION_SUBCLASS);
-        if native.item_size != 0 || (extra && !std::ptr::eq(native, OBJECT.get())) {
+        use crate::types::builtin_types::{CODE, MEMORYVIEW, MODULE};
+        let is = |one: &crate::types::builtin_types::StaticType| std::ptr::eq(native, one.get());
+        // Those with items are told apart; CPython's code objects and memoryviews have some.
+        if native.item_size != 0 || is(&CODE) || is(&MEMORYVIEW) {
+            let name = ty.full_name();
+            return Err(thread.raise_type_error(format!("cannot pickle {name} objects")));
+        }
+        if (extra && !is(&OBJECT)) || is(&MODULE) {
             let name = ty.full_name();
             return Err(thread.raise_type_error(format!("cannot pickle '{name}' object")));
         }

@@ -6,7 +6,7 @@ use pyrt_runtime::import;
 use pyrt_runtime::protocol::{attribute, convert};
 use pyrt_runtime::types::dict::DictObject;
 use pyrt_runtime::types::string::{self, StrObject};
-use pyrt_runtime::types::type_object::TYPE_TUPLE_SUBCLASS;
+use pyrt_runtime::types::type_object::{TYPE_HEAP, TYPE_TUPLE_SUBCLASS, TypeObject, is_type};
 use pyrt_runtime::types::tuple::{self, TupleObject};
 use pyrt_runtime::{Owned, PyResult, Thread, Value};
 
@@ -141,6 +141,9 @@ impl Save<'_> {
         }
         if self.protocol >= 4 {
             self.save(*module_name, thread)?;
+            // The name of a native type is never the very object that is its module's name.
+            let is_same = name.is(*module_name) && is_type(object) && !TypeObject::of(object).has_flag(TYPE_HEAP);
+            let name = if is_same { string::from_wtf8(&StrObject::of(*name).to_wtf8()) } else { name };
             self.save(*name, thread)?;
             self.out.byte(STACK_GLOBAL);
             return self.memoize(object, thread);
