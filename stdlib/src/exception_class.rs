@@ -40,7 +40,7 @@ impl ExceptionClass {
             return Ok(unsafe { Value::from_bits(*word) });
         }
         let namespace = dict::new();
-        DictObject::of(*namespace).set_by_text("__module__", Owned::str(self.module));
+        DictObject::of(*namespace).set_by_text("__module__", pyrt_runtime::names::interned(self.module));
         let base = match self.base {
             Base::BuiltIn(base) => base.get().value(),
             Base::Own(base) => base.get(thread)?,

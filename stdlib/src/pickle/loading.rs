@@ -714,7 +714,7 @@ impl<'a> Load<'a> {
 
     fn set_from(&mut self, at: usize, thread: &mut Thread) -> PyResult<()> {
         let Some(target) = self.container_below(at, thread)? else { return Ok(()) };
-        if (self.stack.len() - at) % 2 != 0 {
+        if !(self.stack.len() - at).is_multiple_of(2) {
             return Err(unpickling_error("odd number of items for SETITEMS", thread));
         }
         let is_dict = dict::is_exact(*target);

@@ -301,7 +301,7 @@ impl DictObject {
         let _guard = self.header.lock_leaf();
         let old = self.keys.load(Ordering::Relaxed);
         // SAFETY: the current block.
-        if self.len() > 0 || !unsafe { (*old).is_shared_empty() } {
+        if !self.is_empty() || !unsafe { (*old).is_shared_empty() } {
             return;
         }
         // SAFETY: as in `resize_with_gap_locked`.
