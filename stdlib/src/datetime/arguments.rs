@@ -137,9 +137,12 @@ pub fn text<'a>(value: Value, function: &str, position: usize, thread: &mut Thre
 }
 
 /// The text of `fromisoformat`, one byte a character; what is not ASCII is 0xFF.
-pub fn iso_text(value: Value, thread: &mut Thread) -> PyResult<Vec<u8>> {
+pub fn iso_text<'a>(value: Value, thread: &mut Thread) -> PyResult<std::borrow::Cow<'a, [u8]>> {
     if !string::is_str(value) {
         return Err(thread.raise_type_error("fromisoformat: argument must be str"));
+    }
+    if let Some(ascii) = StrObject::of(value).as_ascii() {
+        return Ok(ascii.as_bytes().into());
     }
     Ok(StrObject::of(value).chars().iter().map(|ch| u8::try_from(ch).ok().filter(u8::is_ascii).unwrap_or(0xFF)).collect())
 }

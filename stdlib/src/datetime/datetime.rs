@@ -462,7 +462,7 @@ fn replace_dunder(this: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Th
 fn local_zone(seconds: i64, thread: &mut Thread) -> PyResult {
     let parts = local_time::parts(seconds, true, thread)?;
     let offset = timedelta::from_total(i128::from(parts.offset) * 1_000_000, thread)?;
-    timezone::of_offset(offset, Some(crate::posix::path::decode(&parts.zone)), thread)
+    timezone::of_offset(offset, Some(crate::posix::path::decode(&parts.zone())), thread)
 }
 
 /// The local zone of a datetime that is taken for local. In a gap that clocks jump over the fold says which side's

@@ -21,7 +21,19 @@ pub struct Parts {
     pub second: i32,
     /// Seconds east of UTC.
     pub offset: i64,
-    pub zone: Vec<u8>,
+    /// The zone's name, terminated or null; the C library keeps it until the zone is set anew.
+    zone: *const libc::c_char,
+}
+
+impl Parts {
+    /// The name of the zone.
+    pub fn zone(&self) -> Vec<u8> {
+        if self.zone.is_null() {
+            return Vec::new();
+        }
+        // SAFETY: see `zone`.
+        unsafe { std::ffi::CStr::from_ptr(self.zone) }.to_bytes().to_vec()
+    }
 }
 
 /// A time stamp of Unix in parts, of local time or of UTC.
@@ -35,12 +47,6 @@ pub fn parts(seconds: i64, is_local: bool, thread: &mut Thread) -> PyResult<Part
     if result.is_null() {
         return Err(thread.raise_errno());
     }
-    let zone = if tm.tm_zone.is_null() {
-        Vec::new()
-    } else {
-        // SAFETY: the C library's name of a zone is terminated and stays until the zone is set anew.
-        unsafe { std::ffi::CStr::from_ptr(tm.tm_zone) }.to_bytes().to_vec()
-    };
     Ok(Parts {
         year: i64::from(tm.tm_year) + 1900,
         month: tm.tm_mon + 1,
@@ -50,7 +56,7 @@ pub fn parts(seconds: i64, is_local: bool, thread: &mut Thread) -> PyResult<Part
         // A leap second is the second before it.
         second: tm.tm_sec.min(59),
         offset: tm.tm_gmtoff,
-        zone,
+        zone: tm.tm_zone,
     })
 }
 

@@ -1,7 +1,8 @@
 //! What a pickler has written: a buffer, cut into frames from protocol 4 on.
 //!
 //! # Invariants
-//! * While a frame is open, `frame_start` is where its header will be written, for which room is kept.
+//! * While a frame is open, `frame_start` is where its header will be written, for which room is kept, and
+//!   `frame_limit` is where it is full; else the limit is never reached.
 //! * A frame ends at opcode boundaries only; large strings stand outside frames.
 
 use pyrt_runtime::protocol::call;
@@ -19,30 +20,37 @@ const FRAME_HEADER: usize = 9;
 pub struct Output {
     data: Vec<u8>,
     framing: bool,
+    /// The next write opens a frame.
+    needs_frame: bool,
     frame_start: Option<usize>,
+    /// The length of `data` at which the open frame is closed.
+    frame_limit: usize,
     /// The file's `write`, none if all is kept.
     write: Option<Owned>,
 }
 
 impl Output {
     pub fn new(write: Option<Owned>) -> Output {
-        Output { data: Vec::with_capacity(256), framing: false, frame_start: None, write }
+        Output { data: Vec::with_capacity(256), framing: false, needs_frame: false, frame_start: None, frame_limit: usize::MAX, write }
     }
 
     pub fn start_framing(&mut self) {
         self.framing = true;
+        self.needs_frame = true;
     }
 
     #[cold]
     #[inline(never)]
     fn open_frame(&mut self) {
+        self.needs_frame = false;
         self.frame_start = Some(self.data.len());
         self.data.extend_from_slice(&[0; FRAME_HEADER]);
+        self.frame_limit = self.data.len() + FRAME_SIZE_TARGET;
     }
 
     #[inline(always)]
     fn reserve_frame(&mut self) {
-        if self.framing && self.frame_start.is_none() {
+        if self.needs_frame {
             self.open_frame();
         }
     }
@@ -61,6 +69,8 @@ impl Output {
 
     fn close_frame(&mut self) {
         let Some(start) = self.frame_start.take() else { return };
+        self.needs_frame = self.framing;
+        self.frame_limit = usize::MAX;
         let length = self.data.len() - start - FRAME_HEADER;
         if length >= FRAME_SIZE_MIN {
             if let Some(header) = self.data.get_mut(start..start + FRAME_HEADER) {
@@ -75,10 +85,7 @@ impl Output {
     /// Between two opcodes: a large frame ends here, and goes to the file.
     #[inline(always)]
     pub fn boundary(&mut self, thread: &mut Thread) -> PyResult<()> {
-        match self.frame_start {
-            Some(start) if self.data.len() - start - FRAME_HEADER >= FRAME_SIZE_TARGET => self.end_frame(thread),
-            _ => Ok(()),
-        }
+        if self.data.len() >= self.frame_limit { self.end_frame(thread) } else { Ok(()) }
     }
 
     #[cold]
