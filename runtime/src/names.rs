@@ -43,6 +43,7 @@ define_names! {
     dont_write_bytecode path_hooks path_importer_cache meta_path builtin_module_names _bootstrap _bootstrap_external importlib _frozen_importlib
     _frozen_importlib_external _install _install_external_importers tracebacklimit flags hash_info argv prefix exec_prefix __stdout__ __stderr__ __stdin__
     _showwarnmsg _warn_unawaited_coroutine defaultaction onceregistry filters __warningregistry__ category co_filename
+    copyreg __newobj__ __newobj_ex__ _reduce_ex _slotnames persistent_id persistent_load reducer_override dispatch_table find_class peek
     tb_frame tb_next tb_lineno tb_lasti f_locals sort_keys reverse initial strings interpolations expression conversion format_spec
 }
 

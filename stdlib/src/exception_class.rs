@@ -9,18 +9,28 @@ use pyrt_runtime::types::builtin_types::{StaticType, TYPE};
 use pyrt_runtime::types::dict::{self, DictObject};
 use pyrt_runtime::types::tuple;
 
-/// A class derived from a built-in exception; made when first used, and then for good.
+/// A class derived from another exception; made when first used, and then for good.
 pub struct ExceptionClass {
     module: &'static str,
     name: &'static str,
-    base: &'static StaticType,
+    base: Base,
     /// The word of the class, which owns a count.
     class: OnceLock<u64>,
 }
 
+enum Base {
+    BuiltIn(&'static StaticType),
+    Own(&'static ExceptionClass),
+}
+
 impl ExceptionClass {
     pub const fn new(module: &'static str, name: &'static str, base: &'static StaticType) -> ExceptionClass {
-        ExceptionClass { module, name, base, class: OnceLock::new() }
+        ExceptionClass { module, name, base: Base::BuiltIn(base), class: OnceLock::new() }
+    }
+
+    /// A class derived from another one of a native module.
+    pub const fn derived(module: &'static str, name: &'static str, base: &'static ExceptionClass) -> ExceptionClass {
+        ExceptionClass { module, name, base: Base::Own(base), class: OnceLock::new() }
     }
 
     /// The class.
@@ -30,8 +40,12 @@ impl ExceptionClass {
             return Ok(unsafe { Value::from_bits(*word) });
         }
         let namespace = dict::new();
-        DictObject::of(*namespace).set_by_text("__module__", Owned::str(self.module));
-        let bases = tuple::pack([self.base.get().value().to_owned()]);
+        DictObject::of(*namespace).set_by_text("__module__", pyrt_runtime::names::interned(self.module));
+        let base = match self.base {
+            Base::BuiltIn(base) => base.get().value(),
+            Base::Own(base) => base.get(thread)?,
+        };
+        let bases = tuple::pack([base.to_owned()]);
         let class = call::call(TYPE.get().value(), &[*Owned::str(self.name), *bases, *namespace], thread)?;
         let word = *self.class.get_or_init(|| class.into_raw().bits());
         // SAFETY: as above; the loser of a race leaves its class unused.

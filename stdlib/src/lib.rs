@@ -13,6 +13,7 @@ pub mod codecs;
 pub mod collections;
 pub mod contextvars;
 pub mod csv;
+pub mod datetime;
 pub mod decompression;
 pub mod duration;
 pub mod errno;
@@ -38,6 +39,7 @@ pub mod multiprocessing;
 pub mod native_type;
 pub mod opcode;
 pub mod operator;
+pub mod pickle;
 pub mod posix;
 pub mod queue;
 pub mod random;
@@ -89,6 +91,7 @@ pub static MODULES: &[NativeModule] = &[
     collections::MODULE,
     contextvars::MODULE,
     csv::MODULE,
+    datetime::MODULE,
     errno::MODULE,
     faulthandler::MODULE,
     fcntl::MODULE,
@@ -115,6 +118,7 @@ pub static MODULES: &[NativeModule] = &[
     multiprocessing::MODULE,
     opcode::MODULE,
     operator::MODULE,
+    pickle::MODULE,
     posix::MODULE,
     queue::MODULE,
     random::MODULE,

@@ -188,13 +188,61 @@ fn with_traceback(this: Value, traceback: Value, thread: &mut Thread) -> PyResul
     Ok(this.to_owned())
 }
 
+/// What a pickle keeps of an exception besides its arguments: its attributes, and the notes among them.
+fn state_of(exception: &ExceptionObject) -> Option<Owned> {
+    let dict = exception.dict.load(&exception.header);
+    let Some(notes) = exception.notes.load(&exception.header) else { return dict };
+    let state = dict.map_or_else(dict::new, |dict| DictObject::of(*dict).copy());
+    drop(DictObject::of(*state).set_str(crate::names::names().__notes__, notes));
+    Some(state)
+}
+
+fn reduced(this: Value, args: Owned, state: Option<Owned>) -> Owned {
+    let class = this.type_object().value().to_owned();
+    match state {
+        Some(state) => tuple::pack([class, args, state]),
+        None => tuple::pack([class, args]),
+    }
+}
+
 fn base_reduce(this: Value, _thread: &mut Thread) -> PyResult {
     let exception = ExceptionObject::of(this);
-    let class = this.type_object().value().to_owned();
-    Ok(match exception.dict.load(&exception.header) {
-        Some(dict) => tuple::pack([class, exception.args(), dict]),
-        None => tuple::pack([class, exception.args()]),
-    })
+    Ok(reduced(this, exception.args(), state_of(exception)))
+}
+
+/// The state with some of the class's own fields.
+fn state_with(exception: &ExceptionObject, fields: &[(&str, Option<Owned>)]) -> Option<Owned> {
+    let state = state_of(exception);
+    if fields.iter().all(|(_, value)| value.is_none()) {
+        return state;
+    }
+    let state = state.map_or_else(dict::new, |state| DictObject::of(*state).copy());
+    for (name, value) in fields {
+        if let Some(value) = value {
+            DictObject::of(*state).set_by_text(name, value.clone());
+        }
+    }
+    Some(state)
+}
+
+fn import_error_reduce(this: Value, _thread: &mut Thread) -> PyResult {
+    let object = ImportErrorObject::of(this);
+    let header = &object.base.header;
+    let field = |slot: &Slot| slot.load(header);
+    let fields = [("name", field(&object.name)), ("path", field(&object.path)), ("name_from", field(&object.name_from))];
+    Ok(reduced(this, object.base.args(), state_with(&object.base, &fields)))
+}
+
+/// The object whose attribute was missing is left out: it may be anything.
+fn attribute_error_state(this: Value, _thread: &mut Thread) -> PyResult {
+    let object = AttributeErrorObject::of(this);
+    let fields = [("name", object.name.load(&object.base.header)), ("args", Some(object.base.args()))];
+    Ok(state_with(&object.base, &fields).unwrap_or_else(Owned::none))
+}
+
+fn attribute_error_reduce(this: Value, thread: &mut Thread) -> PyResult {
+    let state = attribute_error_state(this, thread)?;
+    Ok(reduced(this, ExceptionObject::of(this).args(), Some(state)))
 }
 
 fn base_setstate(this: Value, state: Value, thread: &mut Thread) -> PyResult {
@@ -419,11 +467,7 @@ fn os_error_reduce(this: Value, _thread: &mut Thread) -> PyResult {
             }
         }
     }
-    let class = this.type_object().value().to_owned();
-    Ok(match object.base.dict.load(header) {
-        Some(dict) => tuple::pack([class, tuple::from_vec(args), dict]),
-        None => tuple::pack([class, tuple::from_vec(args)]),
-    })
+    Ok(reduced(this, tuple::from_vec(args), state_of(&object.base)))
 }
 
 fn syntax_error_init(this: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult<()> {
@@ -641,6 +685,8 @@ pub(super) const fn methods_of(class: &str) -> &'static [MethodDef] {
     match class.as_bytes() {
         b"BaseException" => BASE_METHODS,
         b"OSError" => OS_METHODS,
+        b"ImportError" => IMPORT_METHODS,
+        b"AttributeError" => ATTRIBUTE_METHODS,
         b"BaseExceptionGroup" => super::group::METHODS,
         _ => &[],
     }
@@ -651,6 +697,14 @@ const BASE_METHODS: &[MethodDef] = &[
     MethodDef { name: "__setstate__", func: NativeFn::One(base_setstate), kind: MethodKind::Instance, signature: "($self, state, /)", doc: "" },
     MethodDef { name: "with_traceback", func: NativeFn::One(with_traceback), kind: MethodKind::Instance, signature: "($self, object, /)", doc: "Sets __traceback__ and returns the exception." },
     MethodDef { name: "add_note", func: NativeFn::One(add_note_method), kind: MethodKind::Instance, signature: "($self, object, /)", doc: "Adds a note to the exception." },
+];
+
+const IMPORT_METHODS: &[MethodDef] =
+    &[MethodDef { name: "__reduce__", func: NativeFn::NoArgs(import_error_reduce), kind: MethodKind::Instance, signature: "-($self)", doc: "" }];
+
+const ATTRIBUTE_METHODS: &[MethodDef] = &[
+    MethodDef { name: "__getstate__", func: NativeFn::NoArgs(attribute_error_state), kind: MethodKind::Instance, signature: "-($self)", doc: "" },
+    MethodDef { name: "__reduce__", func: NativeFn::NoArgs(attribute_error_reduce), kind: MethodKind::Instance, signature: "-($self)", doc: "" },
 ];
 
 const OS_METHODS: &[MethodDef] =

@@ -29,8 +29,8 @@ pub fn import_module(name: &str, thread: &mut Thread) -> PyResult {
     import_absolute(*name, thread)
 }
 
-/// The module of an absolute name, imported if need be.
-fn import_absolute(name: Value, thread: &mut Thread) -> PyResult {
+/// The module of an absolute name, imported if need be; one that another thread is importing is waited for.
+pub fn import_absolute(name: Value, thread: &mut Thread) -> PyResult {
     let modules = thread.interpreter.modules_dict();
     if let Some(modules) = &modules {
         if let Some(found) = DictObject::of(**modules).get(name, thread)?.filter(|found| !found.is_none()) {

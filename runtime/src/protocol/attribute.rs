@@ -404,7 +404,8 @@ fn find_key(entry: &shape::ShapeEntry, name: Value) -> Option<usize> {
     entry.keys().iter().position(|key| StrObject::of(*key).equals(StrObject::of(name)))
 }
 
-fn instance_set(object: Value, name: Value, value: Value, thread: &mut Thread) -> PyResult<()> {
+/// Sets the instance's own attribute, past all descriptors. The object has a place for attributes.
+pub fn instance_set(object: Value, name: Value, value: Value, thread: &mut Thread) -> PyResult<()> {
     let header = header_of(object);
     loop {
         let shape = header.shape();

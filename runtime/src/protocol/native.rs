@@ -255,7 +255,7 @@ impl Signature {
         }
         let total = self.params.len();
         let short = name.rsplit('.').next().unwrap_or(name);
-        if max < total || given <= total {
+        if given + kwnames.len() <= total {
             if max == 0 {
                 return thread.raise_type_error(format!("{short}() takes no positional arguments"));
             }

@@ -207,6 +207,11 @@ fn get_module(this: Value, _thread: &mut Thread) -> PyResult {
 }
 
 fn get_self(this: Value, _thread: &mut Thread) -> PyResult {
+    let function = BuiltinFunction::of(this);
+    // A static method knows its class, but does not show it.
+    if function.def.kind == MethodKind::Static && function.new_of.is_none() && !function.is_module_function() {
+        return Ok(Owned::none());
+    }
     Ok(BuiltinFunction::of(this).receiver.clone().unwrap_or_else(Owned::none))
 }
 

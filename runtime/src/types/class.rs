@@ -507,7 +507,7 @@ fn get_flags(this: Value, _thread: &mut Thread) -> PyResult {
     ];
     let flags: i64 = pairs.iter().filter(|(own, _)| ty.has_flag(*own)).map(|(_, theirs)| *theirs).sum::<i64>() | 1 << 12;
     // Types of native modules are made at run time in CPython.
-    let of_module = ty.spec.is_some() && !ty.is_builtin();
+    let of_module = ty.spec.is_some() && !ty.is_builtin() && ty.dict().is_some_and(|dict| dict.get_str(crate::names::names().__module__).is_some());
     Ok(Owned::int(flags | if of_module { 1 << 9 } else { 0 }))
 }
 

@@ -78,7 +78,7 @@ pub fn add_methods(ty: &TypeObject, methods: &'static [MethodDef], dict: &DictOb
     for def in methods {
         let name = string::intern_str(def.name);
         let value = match def.kind {
-            MethodKind::Static => class_static_method::new_static(builtin_function::new(def, None, None)),
+            MethodKind::Static => class_static_method::new_static(builtin_function::new(def, Some(ty.value().to_owned()), None)),
             MethodKind::Instance | MethodKind::Class => {
                 let class = if def.kind == MethodKind::Class { &CLASSMETHOD_DESCRIPTOR } else { &METHOD_DESCRIPTOR };
                 lifetime::allocate_object(class.get(), |header| {
@@ -408,8 +408,7 @@ fn member_set(this: Value, object: Value, value: Option<Value>, thread: &mut Thr
     match old {
         Some(old) => lifetime::release(old, thread),
         None if value.is_none() && !member.none_if_empty => {
-            let (name, ty) = (text(&member.base.name), object.type_object().full_name());
-            return Err(attribute::raise_attribute_error(object, *member.base.name, &format!("'{ty}' object has no attribute '{name}'"), thread));
+            return Err(thread.raise_value(&crate::exceptions::exc::ATTRIBUTE_ERROR, member.base.name.clone()));
         }
         None => {}
     }

@@ -209,9 +209,13 @@ fn object_subclasshook(_class: Value, _args: Args<'_>, _kwnames: KwNames, _threa
     Ok(Owned::not_implemented())
 }
 
-fn copyreg(name: &str, thread: &mut Thread) -> PyResult {
-    let module = crate::import::import_module("copyreg", thread)?;
-    attribute::get_by_text(*module, name, thread)
+fn copyreg(name: Value, thread: &mut Thread) -> PyResult {
+    let loaded = thread.interpreter.modules_dict().and_then(|modules| DictObject::of(*modules).get_str(crate::names::names().copyreg));
+    let module = match loaded.filter(|module| !module.is_none()) {
+        Some(module) => module,
+        None => crate::import::import_module("copyreg", thread)?,
+    };
+    attribute::get(*module, name, thread)
 }
 
 fn object_reduce(object: Value, thread: &mut Thread) -> PyResult {
@@ -222,14 +226,11 @@ fn object_reduce_ex(object: Value, protocol: Value, thread: &mut Thread) -> PyRe
     let names = crate::names::names();
     let protocol = convert::index_as_i64(protocol, thread, Some(&exc::OVERFLOW_ERROR))?;
     // A `__reduce__` of the class's own is preferred.
-    let own = attribute::get_optional(object, names.__reduce__, thread)?;
-    if own.is_some() {
-        let class_reduce = attribute::lookup_type(object.type_object(), names.__reduce__, thread);
-        let native = OBJECT.get().dict().and_then(|dict| dict.get_str(names.__reduce__));
-        if class_reduce.as_ref().map(|found| found.id()) != native.as_ref().map(|native| native.id()) {
-            if let Some(own) = own {
-                return call::call(*own, &[], thread);
-            }
+    let class_reduce = attribute::lookup_type(object.type_object(), names.__reduce__, thread);
+    let native = OBJECT.get().dict().and_then(|dict| dict.get_str(names.__reduce__));
+    if class_reduce.map(|found| found.id()) != native.map(|native| native.id()) {
+        if let Some(own) = attribute::get_optional(object, names.__reduce__, thread)? {
+            return call::call(*own, &[], thread);
         }
     }
     reduce_protocol(object, protocol, thread)
@@ -237,7 +238,7 @@ fn object_reduce_ex(object: Value, protocol: Value, thread: &mut Thread) -> PyRe
 
 fn reduce_protocol(object: Value, protocol: i64, thread: &mut Thread) -> PyResult {
     if protocol < 2 {
-        let function = copyreg("_reduce_ex", thread)?;
+        let function = copyreg(crate::names::names()._reduce_ex, thread)?;
         return call::call(*function, &[object, Value::plain_int(protocol)], thread);
     }
     reduce_new_object(object, thread)
@@ -257,14 +258,14 @@ fn reduce_new_object(object: Value, thread: &mut Thread) -> PyResult {
     let (function, new_args) = match &kwargs {
         Some(kwargs) if !DictObject::of(**kwargs).is_empty() => {
             let args = args.unwrap_or_else(tuple::empty);
-            (copyreg("__newobj_ex__", thread)?, tuple::pack([class.to_owned(), args, kwargs.clone()]))
+            (copyreg(crate::names::names().__newobj_ex__, thread)?, tuple::pack([class.to_owned(), args, kwargs.clone()]))
         }
         _ => {
             let mut items = vec![class.to_owned()];
             if let Some(args) = &args {
                 items.extend(TupleObject::of(**args).items().iter().map(|item| item.to_owned()));
             }
-            (copyreg("__newobj__", thread)?, tuple::from_vec(items))
+            (copyreg(crate::names::names().__newobj__, thread)?, tuple::from_vec(items))
         }
     };
     let needs_state_check = !has_args && !ty.has_flag(TYPE_LIST_SUBCLASS) && !ty.has_flag(TYPE_DICT_SUBCLASS);
@@ -339,8 +340,16 @@ fn default_state(object: Value, required: bool, thread: &mut Thread) -> PyResult
                 None => break,
             }
         }
-        let extra = native.basic_size as usize > size_of::<crate::object::Header>() && native.dict_place == DictPlace::None && !native.has_flag(TYPE_EXCEPTION_SUBCLASS);
-        if native.item_size != 0 || (extra && !std::ptr::eq(native, OBJECT.get())) {
+        let place_of_dict = if native.dict_place == DictPlace::None { 0 } else { size_of::<crate::object::Slot>() };
+        let extra = native.basic_size as usize > size_of::<crate::object::Header>() + place_of_dict && !native.has_flag(TYPE_EXCEPTION_SUBCLASS);
+        use crate::types::builtin_types::{CODE, MEMORYVIEW, MODULE};
+        let is = |one: &crate::types::builtin_types::StaticType| std::ptr::eq(native, one.get());
+        // Those with items are told apart; CPython's code objects and memoryviews have some.
+        if native.item_size != 0 || is(&CODE) || is(&MEMORYVIEW) {
+            let name = ty.full_name();
+            return Err(thread.raise_type_error(format!("cannot pickle {name} objects")));
+        }
+        if (extra && !is(&OBJECT)) || is(&MODULE) {
             let name = ty.full_name();
             return Err(thread.raise_type_error(format!("cannot pickle '{name}' object")));
         }
@@ -368,7 +377,13 @@ fn call_slotnames(ty: &TypeObject, thread: &mut Thread) -> PyResult<Vec<Owned>> 
     if !ty.has_flag(TYPE_HEAP) {
         return Ok(Vec::new());
     }
-    let function = copyreg("_slotnames", thread)?;
+    // What the function found out before lies in the class.
+    if let Some(known) = ty.dict().and_then(|dict| dict.get_str(crate::names::names().__slotnames__)) {
+        if known.has_shape(crate::types::builtin_types::shapes::LIST) {
+            return Ok(crate::types::list::ListObject::of(*known).to_vec());
+        }
+    }
+    let function = copyreg(crate::names::names()._slotnames, thread)?;
     let names = call::call(*function, &[ty.value()], thread)?;
     if names.is_none() {
         return Ok(Vec::new());

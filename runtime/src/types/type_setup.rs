@@ -157,7 +157,7 @@ fn finish_object(ty: &'static StaticType, object: *mut TypeObject) {
     // As CPython's heap types: the module is an attribute that instances see too. Built-in types compute it.
     if let (0, Some((module, _))) = (ty.shape, spec.name.rsplit_once('.')) {
         if dict.get_by_text("__module__").is_none() {
-            dict.set_by_text("__module__", Owned::str(module));
+            dict.set_by_text("__module__", string::intern_str(module));
         }
     }
     let has_doc = dict.get_by_text("__doc__").is_some();

@@ -128,7 +128,7 @@ fn make_class(name: &str, base: Value, doc: &str, fields: &[Field], attributes: 
     let entries = DictObject::of(*namespace);
     entries.set_by_text("_fields", name_tuple(fields));
     entries.set_by_text("__match_args__", name_tuple(fields));
-    entries.set_by_text("__module__", Owned::str("ast"));
+    entries.set_by_text("__module__", pyrt_runtime::names::interned("ast"));
     entries.set_by_text("__doc__", Owned::str(doc));
     match attributes {
         Some(true) => {

@@ -120,7 +120,7 @@ pub fn chain_errors(first: Option<Owned>, closed: PyResult, thread: &mut Thread)
 
 /// `__getstate__` of streams over descriptors.
 pub fn no_pickling(this: Value, thread: &mut Thread) -> PyResult {
-    let name = this.type_object().full_name();
+    let name = this.type_object().name();
     Err(thread.raise_type_error(format!("cannot pickle '{name}' instances")))
 }
 

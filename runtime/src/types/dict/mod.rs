@@ -296,6 +296,21 @@ impl DictObject {
         unsafe { Keys::retire(old, false) };
     }
 
+    /// Makes room for `n` entries in an empty dict, as a hint.
+    pub fn reserve(&self, n: usize) {
+        let _guard = self.header.lock_leaf();
+        let old = self.keys.load(Ordering::Relaxed);
+        // SAFETY: the current block.
+        if !self.is_empty() || !unsafe { (*old).is_shared_empty() } {
+            return;
+        }
+        // SAFETY: as in `resize_with_gap_locked`.
+        let new = unsafe { (*old).rebuilt_locked(Keys::log2_for(n), 0) };
+        self.keys.store(new, Ordering::Release);
+        // SAFETY: as in `resize_with_gap_locked`.
+        unsafe { Keys::retire(old, false) };
+    }
+
     /// Removes `key` and hands out its value.
     pub fn remove(&self, key: Value, thread: &mut Thread) -> PyResult<Option<Owned>> {
         let hash = hash_key(key, thread)?;
