@@ -67,6 +67,7 @@ pub mod tokenize;
 pub mod types;
 pub mod typing;
 pub mod unicodedata;
+pub mod uuid;
 pub mod version;
 pub mod warnings;
 pub mod weakref;
@@ -144,6 +145,7 @@ pub static MODULES: &[NativeModule] = &[
     types::MODULE,
     typing::MODULE,
     unicodedata::MODULE,
+    uuid::MODULE,
     warnings::MODULE,
     weakref::MODULE,
     zlib::MODULE,
