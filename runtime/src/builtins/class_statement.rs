@@ -119,7 +119,10 @@ fn run_body(function: Value, namespace: Value, thread: &mut Thread) -> PyResult 
     let code = object.code();
     // SAFETY: the frame holds a count of the function.
     let frame: *mut Frame = unsafe { call_frame::push_function_frame(thread, function.to_owned().into_raw().bits(), code)? };
-    // SAFETY: just made.
-    unsafe { (*frame).locals = namespace.to_owned().into_raw().bits() };
+    // SAFETY: just made; its locals so far, if any, are the globals (code that was made by hand may be a function's).
+    unsafe {
+        let before = std::mem::replace(&mut (*frame).locals, namespace.to_owned().into_raw().bits());
+        drop(Value::from_slot(before).map(|before| Owned::from_raw(before)));
+    }
     call_frame::run_entry(thread, frame)
 }

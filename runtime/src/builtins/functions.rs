@@ -228,7 +228,11 @@ fn exec(_m: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
             Some(_) if n_free == 0 => {
                 return Err(thread.raise_type_error("cannot use a closure with this code object"));
             }
-            Some(closure) if !closure.has_shape(shapes::TUPLE) || tuple::TupleObject::of(closure).len() != n_free => {
+            Some(closure)
+                if !closure.has_shape(shapes::TUPLE)
+                    || tuple::TupleObject::of(closure).len() != n_free
+                    || tuple::TupleObject::of(closure).items().iter().any(|cell| !cell.has_shape(shapes::CELL)) =>
+            {
                 return Err(thread.raise_type_error(format!("code object requires a closure of exactly length {n_free}")));
             }
             Some(closure) => {

@@ -27,7 +27,13 @@ pub unsafe fn push_function_frame(thread: &mut Thread, func: u64, code: &CodeObj
     match frame {
         Ok(frame) => {
             // SAFETY: just made.
-            unsafe { (*frame).func = func };
+            unsafe {
+                (*frame).func = func;
+                if !code.has_flag(CodeFlags::OPTIMIZED) {
+                    // Code of a module as a function: its locals are the globals.
+                    (*frame).locals = function.globals.clone().into_raw().bits();
+                }
+            }
             Ok(frame)
         }
         Err(raised) => {

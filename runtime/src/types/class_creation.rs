@@ -521,7 +521,12 @@ pub fn set_bases(class: Value, value: Option<Value>, thread: &mut Thread) -> PyR
             let got = base.type_object().full_name();
             return Err(thread.raise_type_error(format!("{name}.__bases__ must be tuple of classes, not '{got}'")));
         }
-        if TypeObject::of(base).is_subtype(ty) {
+        // By the MRO and by the chain of bases, for the MRO may be out of date in the midst of another change.
+        let mut above = Some(TypeObject::of(base));
+        while let Some(one) = above.filter(|one| !std::ptr::eq(*one, ty)) {
+            above = one.base();
+        }
+        if above.is_some() || TypeObject::of(base).is_subtype(ty) {
             return Err(thread.raise_type_error("a __bases__ item causes an inheritance cycle"));
         }
     }
@@ -537,7 +542,8 @@ pub fn set_bases(class: Value, value: Option<Value>, thread: &mut Thread) -> PyR
         let (new_name, old_name) = (new_base.full_name(), old_base.map_or(String::new(), TypeObject::full_name));
         return Err(thread.raise_type_error(format!("__bases__ assignment: '{new_name}' object layout differs from '{old_name}'")));
     }
-    let old_bases = ty.bases.replace(&ty.header, Some(tuple::from_values(items)));
+    let new_bases = tuple::from_values(items);
+    let old_bases = ty.bases.replace(&ty.header, Some(new_bases.clone()));
     let old_base = ty.base.replace(&ty.header, Some(new_base.value().to_owned()));
     let relinearized = relinearize(ty, thread);
     if let Err(raised) = relinearized {
@@ -549,6 +555,10 @@ pub fn set_bases(class: Value, value: Option<Value>, thread: &mut Thread) -> PyR
             thread.set_exception(exception);
         }
         return Err(raised);
+    }
+    if ty.bases.peek().is_none_or(|bases| !bases.is(*new_bases)) {
+        // A `mro` method has set other bases meanwhile, and done the rest for them.
+        return Ok(());
     }
     let this = std::ptr::from_ref(ty).cast_mut();
     if let Some(old_bases) = &old_bases {
