@@ -57,7 +57,6 @@ fn initialize(thread: &mut Thread) -> PyResult<()> {
     install_importlib(thread)?;
     pyrt_stdlib::signal::install(thread)?;
     import::import_module("encodings", thread)?;
-    pyrt_stdlib::signal::install(thread)?;
     open_streams(thread)?;
     make_main(thread)?;
     let (has_warn_options, skips_site, wants_faulthandler) = {

@@ -117,12 +117,12 @@ fn resolve_bases(bases: Value, thread: &mut Thread) -> PyResult {
 fn run_body(function: Value, namespace: Value, thread: &mut Thread) -> PyResult {
     let object = FunctionObject::of(function);
     let code = object.code();
-    // SAFETY: the frame holds a count of the function.
-    let frame: *mut Frame = unsafe { call_frame::push_function_frame(thread, function.to_owned().into_raw().bits(), code)? };
-    // SAFETY: just made; its locals so far, if any, are the globals (code that was made by hand may be a function's).
-    unsafe {
-        let before = std::mem::replace(&mut (*frame).locals, namespace.to_owned().into_raw().bits());
-        drop(Value::from_slot(before).map(|before| Owned::from_raw(before)));
-    }
+    // SAFETY: the frame holds a count of the function, which keeps the three alive, and one of its namespace.
+    let frame: *mut Frame = unsafe {
+        let frame = call_frame::push_frame(thread, code, *object.globals, *object.builtins)?;
+        (*frame).func = function.to_owned().into_raw().bits();
+        (*frame).locals = namespace.to_owned().into_raw().bits();
+        frame
+    };
     call_frame::run_entry(thread, frame)
 }

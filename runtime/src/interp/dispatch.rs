@@ -560,7 +560,7 @@ macro_rules! handlers {
 handlers! {
     r, oparg;
     chained {
-        NOP | NOT_TAKEN | RESERVED | CACHE => Flow::Next,
+        NOP | RESERVED | CACHE => Flow::Next,
         RESUME => control::resume_unprepared(r, oparg),
         RESUME_CHECK => control::resume_prepared(r, oparg),
         LOAD_FAST => load_store::load_fast(r, oparg),

@@ -661,10 +661,16 @@ impl Value {
 
 /// A thread's own cache of attribute lookups on types: no other thread touches it.
 pub struct TypeCache {
-    entries: [TypeCacheEntry; TYPE_CACHE_SIZE],
+    entries: [TypeCacheEntry; CACHE_SIZE],
 }
 
-const TYPE_CACHE_SIZE: usize = 1024;
+/// Entries of each of the thread's two caches by shape and name.
+const CACHE_SIZE: usize = 1024;
+
+#[inline(always)]
+fn cache_index(shape: ShapeId, name: Value) -> usize {
+    ((name.bits() >> 4) as usize ^ (shape as usize).wrapping_mul(31)) % CACHE_SIZE
+}
 
 #[derive(Clone, Copy)]
 struct TypeCacheEntry {
@@ -678,23 +684,18 @@ struct TypeCacheEntry {
 
 impl TypeCache {
     pub fn new() -> Box<TypeCache> {
-        Box::new(TypeCache { entries: [TypeCacheEntry { shape: 0, version: 0, name: 0, found: 0 }; TYPE_CACHE_SIZE] })
+        Box::new(TypeCache { entries: [TypeCacheEntry { shape: 0, version: 0, name: 0, found: 0 }; CACHE_SIZE] })
     }
 
     pub fn clear(&mut self) {
-        *self = TypeCache { entries: [TypeCacheEntry { shape: 0, version: 0, name: 0, found: 0 }; TYPE_CACHE_SIZE] };
-    }
-
-    #[inline(always)]
-    fn index(shape: ShapeId, name: Value) -> usize {
-        ((name.bits() >> 4) as usize ^ (shape as usize).wrapping_mul(31)) % TYPE_CACHE_SIZE
+        *self = TypeCache { entries: [TypeCacheEntry { shape: 0, version: 0, name: 0, found: 0 }; CACHE_SIZE] };
     }
 
     /// What the cache says about `name` (an interned string): none if it does not know, else the attribute if any.
     #[inline(always)]
     pub fn get(&self, ty: &TypeObject, name: Value) -> Option<Option<Value>> {
         let shape = ty.root_shape();
-        let entry = &self.entries[TypeCache::index(shape, name)];
+        let entry = &self.entries[cache_index(shape, name)];
         if entry.shape == shape && entry.name == name.bits() && entry.version == shape::entry(shape).version() && entry.version != 0 {
             return Some(Value::from_slot(entry.found));
         }
@@ -704,7 +705,7 @@ impl TypeCache {
     #[inline]
     pub fn put(&mut self, shape: ShapeId, version: u32, name: Value, found: Option<Value>) {
         if version != 0 {
-            self.entries[TypeCache::index(shape, name)] =
+            self.entries[cache_index(shape, name)] =
                 TypeCacheEntry { shape, version, name: name.bits(), found: found.map_or(0, Value::bits) };
         }
     }
@@ -713,10 +714,8 @@ impl TypeCache {
 /// Where instances keep attributes, for loads whose site sees more shapes than its cell can hold: of the thread, by shape
 /// and name.
 pub struct SlotCache {
-    entries: [SlotCacheEntry; SLOT_CACHE_SIZE],
+    entries: [SlotCacheEntry; CACHE_SIZE],
 }
-
-const SLOT_CACHE_SIZE: usize = 1024;
 
 #[derive(Clone, Copy)]
 struct SlotCacheEntry {
@@ -732,18 +731,13 @@ impl SlotCache {
     pub const METHOD: usize = u16::MAX as usize;
 
     pub fn new() -> Box<SlotCache> {
-        Box::new(SlotCache { entries: [SlotCacheEntry { name: 0, shape: 0, version: 0, offset: 0 }; SLOT_CACHE_SIZE] })
-    }
-
-    #[inline(always)]
-    fn index(shape: ShapeId, name: Value) -> usize {
-        ((name.bits() >> 4) as usize ^ (shape as usize).wrapping_mul(31)) % SLOT_CACHE_SIZE
+        Box::new(SlotCache { entries: [SlotCacheEntry { name: 0, shape: 0, version: 0, offset: 0 }; CACHE_SIZE] })
     }
 
     /// The slot of attribute `name` (an interned string) in objects of this shape, if the load goes there.
     #[inline(always)]
     pub fn get(&self, shape: ShapeId, name: Value) -> Option<usize> {
-        let entry = &self.entries[SlotCache::index(shape, name)];
+        let entry = &self.entries[cache_index(shape, name)];
         let is_it = entry.shape == shape && entry.name == name.bits() && u32::from(entry.version) == shape::entry(shape).version();
         (is_it && entry.version != 0).then_some(usize::from(entry.offset))
     }
@@ -751,7 +745,7 @@ impl SlotCache {
     /// `version` was read before the lookup that says so.
     pub fn put(&mut self, shape: ShapeId, version: u32, name: Value, offset: usize) {
         if let (Ok(version), Ok(offset)) = (u16::try_from(version), u16::try_from(offset)) {
-            self.entries[SlotCache::index(shape, name)] = SlotCacheEntry { name: name.bits(), shape, version, offset };
+            self.entries[cache_index(shape, name)] = SlotCacheEntry { name: name.bits(), shape, version, offset };
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::interp::frame::{Frame, into_owned};
 use crate::interp::inline_cache::{self, CacheCell};
 use crate::interp::ops::load_store::specialize_as;
 use crate::object::shape::{self, AttributeMode, ShapeId};
-use crate::object::value::{Slot, Value};
+use crate::object::value::{Owned, Slot, Value};
 use crate::protocol::attribute;
 use crate::object::refcount::FREE_THREADED;
 use crate::threads::thread_state::{Thread, has_other_threads};
@@ -86,11 +86,7 @@ pub fn load_attr(r: &mut Regs<'_>, oparg: u32) -> Flow {
             }
             // SAFETY: the shape has an attribute slot there.
             if let Some(value) = attribute::load_inline(unsafe { slot_at(object, offset) }, object) {
-                r.replace_last(1, value);
-                if oparg & 1 != 0 {
-                    r.push(0);
-                }
-                return Flow::Next;
+                return finish_load(r, value, oparg);
             }
         } else {
             remember_slot(object, name, r.thread);
@@ -256,51 +252,48 @@ fn miss_load(r: &mut Regs<'_>, cell: &CacheCell) -> Flow {
     if cell.is_settled() { r.instead(Opcode::LOAD_ATTR) } else { r.miss(Opcode::LOAD_ATTR) }
 }
 
+/// The attribute takes the place of its object; where a method was asked for, an empty word says that it is none.
 #[inline(always)]
-pub fn load_attr_instance_value(r: &mut Regs<'_>, oparg: u32) -> Flow {
-    let cell = r.cell();
-    let object = r.value(1);
+fn finish_load(r: &mut Regs<'_>, value: Owned, oparg: u32) -> Flow {
+    r.replace_last(1, value);
+    if oparg & 1 != 0 {
+        r.push(0);
+    }
+    Flow::Next
+}
+
+/// The slot of an instance that one of the cell's two facts names.
+#[inline(always)]
+fn instance_slot<'a>(cell: &CacheCell, object: Value) -> Option<&'a Slot> {
     let mut word = cell.word();
     if !guard(object, word, KIND_INSTANCE) {
         word = cell.second_word();
         if !guard(object, word, KIND_INSTANCE) {
-            return miss_load(r, cell);
+            return None;
         }
     }
     // SAFETY: the shape has an attribute slot there, and slots never change their name.
-    let slot = unsafe { slot_at(object, inline_cache::slot_of(word)) };
-    if let Some(value) = attribute::load_inline_own(slot) {
-        r.replace_last(1, value);
-        if oparg & 1 != 0 {
-            r.push(0);
-        }
-        return Flow::Next;
+    Some(unsafe { slot_at(object, inline_cache::slot_of(word)) })
+}
+
+#[inline(always)]
+pub fn load_attr_instance_value(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let cell = r.cell();
+    let Some(slot) = instance_slot(cell, r.value(1)) else { return miss_load(r, cell) };
+    match attribute::load_inline_own(slot) {
+        Some(value) => finish_load(r, value, oparg),
+        None => r.instead(Opcode::INSTRUMENTED_LOAD_SUPER_ATTR),
     }
-    r.instead(Opcode::INSTRUMENTED_LOAD_SUPER_ATTR)
 }
 
 /// LOAD_ATTR_INSTANCE_VALUE of a value that other threads may use.
 #[inline(always)]
 pub fn load_attr_instance_value_shared(r: &mut Regs<'_>, oparg: u32) -> Flow {
-    let cell = r.cell();
-    let object = r.value(1);
-    let mut word = cell.word();
-    if !guard(object, word, KIND_INSTANCE) {
-        word = cell.second_word();
-        if !guard(object, word, KIND_INSTANCE) {
-            return r.miss(Opcode::LOAD_ATTR);
-        }
+    let (cell, object) = (r.cell(), r.value(1));
+    match instance_slot(cell, object).and_then(|slot| attribute::load_inline(slot, object)) {
+        Some(value) => finish_load(r, value, oparg),
+        None => r.miss(Opcode::LOAD_ATTR),
     }
-    // SAFETY: the shape has an attribute slot there, and slots never change their name.
-    let slot = unsafe { slot_at(object, inline_cache::slot_of(word)) };
-    if let Some(value) = attribute::load_inline(slot, object) {
-        r.replace_last(1, value);
-        if oparg & 1 != 0 {
-            r.push(0);
-        }
-        return Flow::Next;
-    }
-    r.miss(Opcode::LOAD_ATTR)
 }
 
 /// An attribute of a class that needs no binding.
@@ -316,11 +309,7 @@ pub fn load_attr_class(r: &mut Regs<'_>, oparg: u32) -> Flow {
             && inline_cache::kind_of(word) == KIND_CLASS
         {
             if let Some(value) = cell.object() {
-                r.replace_last(1, value.to_owned());
-                if oparg & 1 != 0 {
-                    r.push(0);
-                }
-                return Flow::Next;
+                return finish_load(r, value.to_owned(), oparg);
             }
         }
     }
@@ -357,11 +346,7 @@ pub fn load_attr_slot(r: &mut Regs<'_>, oparg: u32) -> Flow {
     if guard(object, word, KIND_MEMBER) {
         // SAFETY: as in `load_attr_slot_shared`.
         if let Some(value) = unsafe { slot_at(object, inline_cache::slot_of(word)) }.load_own() {
-            r.replace_last(1, value);
-            if oparg & 1 != 0 {
-                r.push(0);
-            }
-            return Flow::Next;
+            return finish_load(r, value, oparg);
         }
         return r.instead(Opcode::INSTRUMENTED_END_FOR);
     }
@@ -378,11 +363,7 @@ pub fn load_attr_slot_shared(r: &mut Regs<'_>, oparg: u32) -> Flow {
         let slot = unsafe { slot_at(object, inline_cache::slot_of(word)) };
         // SAFETY: the container's header.
         if let Some(value) = slot.load(unsafe { &*object.header() }) {
-            r.replace_last(1, value);
-            if oparg & 1 != 0 {
-                r.push(0);
-            }
-            return Flow::Next;
+            return finish_load(r, value, oparg);
         }
     }
     r.miss(Opcode::LOAD_ATTR)
@@ -412,11 +393,7 @@ pub fn load_attr_module(r: &mut Regs<'_>, oparg: u32) -> Flow {
     if object.has_shape(shapes::MODULE) {
         if let Some(dict) = crate::types::module::peek_dict(object) {
             if let Some(value) = DictObject::of(dict).get_cached_own((word >> 32) as u32, word as u32 as usize) {
-                r.replace_last(1, value);
-                if oparg & 1 != 0 {
-                    r.push(0);
-                }
-                return Flow::Next;
+                return finish_load(r, value, oparg);
             }
             if DictObject::of(dict).has_version((word >> 32) as u32) {
                 return r.instead(Opcode::LOAD_ATTR);
@@ -562,8 +539,10 @@ pub fn store_attr_instance_value(r: &mut Regs<'_>, _oparg: u32) -> Flow {
 /// STORE_ATTR_INSTANCE_VALUE that adds an attribute where other threads may use the object.
 #[inline(always)]
 pub fn store_attr_add_shared(r: &mut Regs<'_>) -> Flow {
-    let cell = r.cell();
-    if guard(r.value(1), cell.word(), KIND_ADD) {
+    let (cell, object) = (r.cell(), r.value(1));
+    if guard(object, cell.word(), KIND_ADD) {
+        // SAFETY: an object with attribute slots; it lives until the words that this instruction leaves are released.
+        let _guard = unsafe { &*object.header() }.lock_leaf();
         return add_to_instance(r, cell);
     }
     r.miss(Opcode::STORE_ATTR)
@@ -580,7 +559,8 @@ fn add_to_instance(r: &mut Regs<'_>, cell: &CacheCell) -> Flow {
     r.miss(Opcode::STORE_ATTR)
 }
 
-/// Adds the attribute that the cell speaks of, if the object still has the shape for it; the word becomes the object's.
+/// Adds the attribute that the cell speaks of, if the object still has the shape for it; the word becomes the object's. The
+/// object is locked, or no other thread has ever been.
 #[inline(always)]
 fn add_attribute(cell: &CacheCell, object: Value, word: u64) -> bool {
     // SAFETY: an object whose shape has attribute slots.
@@ -592,8 +572,6 @@ fn add_attribute(cell: &CacheCell, object: Value, word: u64) -> bool {
     if inline_cache::kind_of(first) != KIND_ADD || cell.second_word() >> 32 != 0 || !shape::is_successor(from, to, offset) {
         return false;
     }
-    let alone = !(FREE_THREADED && has_other_threads());
-    let _guard = if alone { None } else { Some(header.lock_leaf()) };
     if header.shape() != from {
         return false;
     }

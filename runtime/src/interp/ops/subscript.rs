@@ -6,6 +6,7 @@ use crate::interp::dispatch::{Flow, Regs};
 use crate::interp::frame::into_owned;
 use crate::interp::ops::load_store::specialize_as;
 use crate::object::refcount::FREE_THREADED;
+use crate::object::value::Owned;
 use crate::protocol::subscript;
 use crate::threads::thread_state::has_other_threads;
 use crate::types::builtin_types::shapes;
@@ -13,48 +14,46 @@ use crate::types::dict::DictObject;
 use crate::types::list::ListObject;
 use crate::types::tuple::TupleObject;
 
+/// The list on the stack and the number of the item that the small int on top names, if they are that. Numbers from the end
+/// are those of the list's length just now.
+#[inline(always)]
+fn list_and_index<'a>(r: &Regs<'_>) -> Option<(&'a ListObject, Option<usize>)> {
+    let (container, index) = (r.value(2), r.value(1));
+    if !index.is_small_int() || !container.has_shape(shapes::LIST) {
+        return None;
+    }
+    let list = ListObject::of(container);
+    let i = index.small_int_payload();
+    Some((list, usize::try_from(if i < 0 { i + list.len() as i64 } else { i }).ok()))
+}
+
+/// The item takes the place of its container and index.
+#[inline(always)]
+fn finish_load(r: &mut Regs<'_>, item: Owned) -> Flow {
+    r.skip_cell();
+    r.pop();
+    let old = r.peek(1);
+    r.set(1, item.into_raw().bits());
+    r.release_last(old);
+    Flow::Next
+}
+
 #[inline(always)]
 pub fn binary_op_subscr_list_int(r: &mut Regs<'_>, _oparg: u32) -> Flow {
-    let (container, index) = (r.value(2), r.value(1));
-    if index.is_small_int() && container.has_shape(shapes::LIST) {
-        let list = ListObject::of(container);
-        let mut i = index.small_int_payload();
-        if i < 0 {
-            i += list.len() as i64;
-        }
-        if let Some(item) = usize::try_from(i).ok().and_then(|i| list.get_own(i)) {
-            r.skip_cell();
-            r.pop();
-            let old = r.peek(1);
-            r.set(1, item.into_raw().bits());
-            r.release_last(old);
-            return Flow::Next;
-        }
-        return r.instead(Opcode::INSTRUMENTED_CALL_FUNCTION_EX);
+    let Some((list, i)) = list_and_index(r) else { return r.miss(Opcode::BINARY_OP) };
+    match i.and_then(|i| list.get_own(i)) {
+        Some(item) => finish_load(r, item),
+        None => r.instead(Opcode::INSTRUMENTED_CALL_FUNCTION_EX),
     }
-    r.miss(Opcode::BINARY_OP)
 }
 
 /// BINARY_OP_SUBSCR_LIST_INT of an item that other threads may use, or that there is not.
 #[inline(always)]
 pub fn binary_op_subscr_list_int_shared(r: &mut Regs<'_>, _oparg: u32) -> Flow {
-    let (container, index) = (r.value(2), r.value(1));
-    if index.is_small_int() && container.has_shape(shapes::LIST) {
-        let list = ListObject::of(container);
-        let mut i = index.small_int_payload();
-        if i < 0 {
-            i += list.len() as i64;
-        }
-        if let Some(item) = usize::try_from(i).ok().and_then(|i| list.get(i)) {
-            r.skip_cell();
-            r.pop();
-            let old = r.peek(1);
-            r.set(1, item.into_raw().bits());
-            r.release_last(old);
-            return Flow::Next;
-        }
+    match list_and_index(r).and_then(|(list, i)| list.get(i?)) {
+        Some(item) => finish_load(r, item),
+        None => r.miss(Opcode::BINARY_OP),
     }
-    r.miss(Opcode::BINARY_OP)
 }
 
 #[inline(always)]
@@ -64,13 +63,7 @@ pub fn binary_op_subscr_tuple_int(r: &mut Regs<'_>, _oparg: u32) -> Flow {
         let items = TupleObject::of(container).items();
         let i = index.small_int_payload();
         if let Some(item) = usize::try_from(i).ok().and_then(|i| items.get(i)) {
-            let item = item.to_owned();
-            r.skip_cell();
-            r.pop();
-            let old = r.peek(1);
-            r.set(1, item.into_raw().bits());
-            r.release_last(old);
-            return Flow::Next;
+            return finish_load(r, item.to_owned());
         }
     }
     r.miss(Opcode::BINARY_OP)
@@ -117,53 +110,34 @@ pub fn store_subscr(r: &mut Regs<'_>) -> Flow {
 
 #[inline(always)]
 pub fn store_subscr_list_int(r: &mut Regs<'_>) -> Flow {
-    let (container, index) = (r.value(2), r.value(1));
-    if index.is_small_int() && container.has_shape(shapes::LIST) {
-        let list = ListObject::of(container);
-        if let Ok(i) = usize::try_from(index.small_int_payload()) {
-            if FREE_THREADED && has_other_threads() {
-                return r.instead(Opcode::INSTRUMENTED_YIELD_VALUE);
-            }
-            match list.set_alone(i, into_owned(r.peek(3))) {
-                Ok(old) => {
-                    // The value has moved into the list.
-                    r.skip_cell();
-                    r.pop();
-                    let list = r.pop();
-                    r.pop();
-                    r.release_last(list);
-                    r.release_last_too(old.into_raw().bits());
-                    return Flow::Next;
-                }
-                // It stays on the stack for the generic form.
-                Err(value) => r.set(3, value.into_raw().bits()),
-            }
-        }
+    if FREE_THREADED && has_other_threads() {
+        return r.instead(Opcode::INSTRUMENTED_YIELD_VALUE);
     }
-    r.miss(Opcode::STORE_SUBSCR)
+    store_to_list(r, ListObject::set_alone)
 }
 
 /// STORE_SUBSCR_LIST_INT where other threads may use the list.
 #[inline(always)]
 pub fn store_subscr_list_int_shared(r: &mut Regs<'_>) -> Flow {
-    let (container, index) = (r.value(2), r.value(1));
-    if index.is_small_int() && container.has_shape(shapes::LIST) {
-        let list = ListObject::of(container);
-        if let Ok(i) = usize::try_from(index.small_int_payload()) {
-            match list.set(i, into_owned(r.peek(3))) {
-                Ok(old) => {
-                    // The value has moved into the list.
-                    r.skip_cell();
-                    r.pop();
-                    let list = r.pop();
-                    r.pop();
-                    r.release_last(list);
-                    r.release_last_too(old.into_raw().bits());
-                    return Flow::Next;
-                }
-                // It stays on the stack for the generic form.
-                Err(value) => r.set(3, value.into_raw().bits()),
+    store_to_list(r, ListObject::set)
+}
+
+#[inline(always)]
+fn store_to_list(r: &mut Regs<'_>, set: impl FnOnce(&ListObject, usize, Owned) -> Result<Owned, Owned>) -> Flow {
+    if let Some((list, Some(i))) = list_and_index(r) {
+        match set(list, i, into_owned(r.peek(3))) {
+            Ok(old) => {
+                // The value has moved into the list.
+                r.skip_cell();
+                r.pop();
+                let list = r.pop();
+                r.pop();
+                r.release_last(list);
+                r.release_last_too(old.into_raw().bits());
+                return Flow::Next;
             }
+            // It stays on the stack for the generic form.
+            Err(value) => r.set(3, value.into_raw().bits()),
         }
     }
     r.miss(Opcode::STORE_SUBSCR)
@@ -210,7 +184,7 @@ pub fn binary_slice(r: &mut Regs<'_>) -> Flow {
 #[inline(always)]
 pub fn store_slice(r: &mut Regs<'_>) -> Flow {
     r.sync();
-    let slice = crate::types::slice::new(r.value(2).to_owned(), r.value(1).to_owned(), crate::object::value::Owned::none());
+    let slice = crate::types::slice::new(r.value(2).to_owned(), r.value(1).to_owned(), Owned::none());
     if subscript::set_item(r.value(3), *slice, r.value(4), r.thread).is_err() {
         return Flow::Raised;
     }

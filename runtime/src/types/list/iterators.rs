@@ -78,10 +78,7 @@ pub fn next_item_alone(iterator: Value) -> Option<Owned> {
     let this = of(iterator);
     let list = ListObject::of(this.list.peek()?);
     let index = this.index.load(Ordering::Relaxed);
-    if index < 0 || index as usize >= list.len() {
-        return None;
-    }
-    let item = list.get_alone(index as usize)?;
+    let item = list.get_own(usize::try_from(index).ok()?)?;
     this.index.store(index + 1, Ordering::Relaxed);
     Some(item)
 }

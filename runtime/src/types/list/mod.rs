@@ -171,18 +171,6 @@ impl ListObject {
         }
     }
 
-    /// Item `i` where no other thread has ever been.
-    #[inline(always)]
-    pub fn get_alone(&self, i: usize) -> Option<Owned> {
-        let array = self.array.load(Ordering::Relaxed);
-        // SAFETY: a non-empty list has an array.
-        if i >= self.len() || array.is_null() || i >= unsafe { (*array).capacity } {
-            return None;
-        }
-        // The list holds the item: no other thread takes it out.
-        Array::slot(array, i).peek().map(|value| value.to_owned())
-    }
-
     /// Replaces item `i`; hands the new value back if there is no such item.
     #[inline]
     pub fn set(&self, i: usize, value: Owned) -> Result<Owned, Owned> {
