@@ -8,8 +8,9 @@ use hashbrown::HashMap;
 
 use crate::memory::heap::{self, HeapSlot};
 use crate::memory::reclamation;
+use crate::memory::zero_counts::{self, for_each_stack_word};
 use crate::exceptions::display::write_to_stderr;
-use crate::object::header::{FLAG_DEFERRED, FLAG_FINALIZED, FLAG_FROZEN, FLAG_GC, FLAG_WEAKREFS, Header};
+use crate::object::header::{FLAG_FINALIZED, FLAG_FROZEN, FLAG_GC, FLAG_WEAKREFS, Header};
 use crate::object::refcount;
 use crate::object::shape;
 use crate::object::value::{Owned, Value};
@@ -169,9 +170,12 @@ pub fn collect_generation(generation: usize, thread: &mut Thread) -> usize {
         let (n, frozen) = (followed_objects(thread).len(), count_frozen(thread));
         write_to_stderr(&format!("gc: collecting generation {generation}...\ngc: objects in each generation: {n} 0 0\ngc: objects in permanent generation: {frozen}\n"), thread);
     }
+    zero_counts::reap(thread);
     let garbage = find_garbage(thread);
     let unreachable = garbage.len();
     let found = if unreachable > 0 { finish(garbage, thread) } else { 0 };
+    zero_counts::reap(thread);
+    crate::object::lifetime::drain_pending(thread);
     if debug_flags() & DEBUG_STATS != 0 {
         let seconds = start.elapsed().as_secs_f64();
         write_to_stderr(&format!("gc: done, {unreachable} unreachable, 0 uncollectable, {seconds:.4}s elapsed\n"), thread);
@@ -299,39 +303,6 @@ fn find_garbage(thread: &mut Thread) -> Vec<Owned> {
     garbage
 }
 
-/// Shows every pointer word in the frames of all threads.
-fn for_each_stack_word(mut visit: impl FnMut(Value)) {
-    thread_state::for_each_thread(|shared| {
-        let thread = shared.thread.load(Ordering::Acquire);
-        if thread.is_null() {
-            return;
-        }
-        // SAFETY: the world is stopped: the thread does not run, its frames are complete. A frame being pushed at the
-        // safepoint is not linked yet and holds counted words only.
-        unsafe {
-            let mut frame = (*thread).frame;
-            while !frame.is_null() {
-                let mut at = crate::interp::frame::Frame::locals_ptr(frame);
-                while at < (*frame).sp {
-                    if let Some(value) = Value::from_slot(*at).filter(|value| value.is_pointer()) {
-                        visit(value);
-                    }
-                    at = at.add(1);
-                }
-                visit((*(*frame).code).value());
-                visit((*frame).globals);
-                visit((*frame).builtins);
-                for word in [(*frame).func, (*frame).locals] {
-                    if let Some(value) = Value::from_slot(word) {
-                        visit(value);
-                    }
-                }
-                frame = (*frame).previous;
-            }
-        }
-    });
-}
-
 /// Clears the garbage: weak references and finalizers first; what they bring back to life stays. Gives the number of
 /// objects that did not.
 fn finish(garbage: Vec<Owned>, thread: &mut Thread) -> usize {
@@ -411,8 +382,15 @@ fn still_garbage(garbage: Vec<Owned>, thread: &mut Thread) -> Vec<Owned> {
             }
         }
     }
-    let mut work: Vec<u64> = counts.iter().filter(|(_, count)| **count > 0).map(|(address, _)| *address).collect();
-    let mut alive: hashbrown::HashSet<u64> = work.iter().copied().collect();
+    let mut alive: hashbrown::HashSet<u64> = counts.iter().filter(|(_, count)| **count > 0).map(|(address, _)| *address).collect();
+    // Finalizers may have shown the objects to other threads, whose stacks need not count them.
+    for_each_stack_word(|word| {
+        let address = word.unmarked().bits();
+        if counts.contains_key(&address) {
+            alive.insert(address);
+        }
+    });
+    let mut work: Vec<u64> = alive.iter().copied().collect();
     while let Some(address) = work.pop() {
         // SAFETY: as above.
         unsafe {
@@ -431,10 +409,4 @@ fn still_garbage(garbage: Vec<Owned>, thread: &mut Thread) -> Vec<Owned> {
     drop(stopped);
     drop(resurrected);
     dead
-}
-
-/// Whether an object's stack references are not counted.
-pub fn is_deferred(value: Value) -> bool {
-    // SAFETY: a live object.
-    value.is_pointer() && unsafe { (*value.header()).has_flag(FLAG_DEFERRED) }
 }

@@ -106,7 +106,9 @@ pub struct HeapSlot {
     large: LeafMutex<Vec<usize>>,
     /// Objects whose counts the owner must merge (object/refcount.rs), one entry per owed reference.
     pub merge_list: LeafMutex<Vec<Value>>,
-    /// Entries of the list that have been merged; written by the owner.
+    /// Deferred objects without other references (memory/zero_counts.rs).
+    pub zero_counts: LeafMutex<Vec<Value>>,
+    /// Entries of the merge list that have been merged; written by the owner.
     pub n_merges: AtomicU64,
     /// Bytes allocated since the last collection; other threads read it.
     pub allocated: AtomicUsize,
@@ -157,6 +159,7 @@ pub fn take_slot() -> *mut HeapSlot {
         remote_pages: LeafMutex::new(Vec::new()),
         large: LeafMutex::new(Vec::new()),
         merge_list: LeafMutex::new(Vec::new()),
+        zero_counts: LeafMutex::new(Vec::new()),
         n_merges: AtomicU64::new(0),
         allocated: AtomicUsize::new(0),
         collect_at: AtomicUsize::new(MIN_COLLECT_BYTES),

@@ -3,3 +3,4 @@
 pub mod collector;
 pub mod heap;
 pub mod reclamation;
+pub mod zero_counts;

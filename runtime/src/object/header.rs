@@ -40,7 +40,8 @@ pub const STICKY: u32 = 1 << 28;
 /// `shared_refs` of a free block: a reader that still holds the address must not revive it.
 pub const DEAD: u32 = u32::MAX;
 
-/// Set on objects whose stack references are not counted (`pyrt-t` only; DESIGN §4).
+/// Set on objects whose stack references need not be counted (`pyrt-t` only; object/refcount.rs). It is cleared when
+/// the zero-count list has found that nobody uses the object.
 pub const FLAG_DEFERRED: u8 = 1 << 0;
 /// The object has been finalized (`__del__` ran); it will not run again (PEP 442).
 pub const FLAG_FINALIZED: u8 = 1 << 1;
@@ -117,6 +118,25 @@ impl Header {
     pub fn clear_flag(&self, flag: u8) {
         // Relaxed: see `has_flag`.
         self.flags.fetch_and(!flag, Ordering::Relaxed);
+    }
+
+    /// Makes a fresh object deferred: it is born without an owner, its one reference a shared one. Nothing in `pyrt`.
+    #[inline]
+    pub fn born_deferred(&self) {
+        if crate::object::refcount::FREE_THREADED {
+            // Relaxed: nobody else has seen the object.
+            self.flags.fetch_or(FLAG_DEFERRED, Ordering::Relaxed);
+            self.local_refs.store(0, Ordering::Relaxed);
+            self.owner.store(OWNER_NONE, Ordering::Relaxed);
+            self.shared_refs.store(crate::object::refcount::SHARED_ONE | crate::object::refcount::MERGED, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether words on stacks may use the object without a count.
+    #[inline(always)]
+    pub fn is_deferred(&self) -> bool {
+        // Acquire: a slot that is read again after this is not read before it.
+        crate::object::refcount::FREE_THREADED && self.flags.load(Ordering::Acquire) & FLAG_DEFERRED != 0
     }
 
     #[inline(always)]

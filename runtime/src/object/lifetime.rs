@@ -137,9 +137,22 @@ pub unsafe fn release_pointer(value: Value) {
     let header = unsafe { &*value.header() };
     match refcount::release(header, thread_state::slot_id()) {
         AfterRelease::Alive => {}
+        // SAFETY: what the counts said.
+        after => unsafe { follow_release(value, after) },
+    }
+}
+
+/// Does what the counts said after a reference was given back.
+///
+/// # Safety
+/// `after` is what a release of `value` gave, and this is done once.
+pub unsafe fn follow_release(value: Value, after: AfterRelease) {
+    match after {
+        AfterRelease::Alive => {}
         // SAFETY: nobody else can reach the object.
         AfterRelease::Dead => unsafe { dealloc(value) },
         AfterRelease::QueueForOwner => thread_state::queue_for_owner(value),
+        AfterRelease::ZeroCount => crate::memory::zero_counts::add(value),
     }
 }
 

@@ -11,11 +11,17 @@
 //! | queued | 10 | the owner has been asked to merge |
 //! | merged | 11 | `shared_refs` is the whole count, there is no owner |
 //!
+//! A *deferred* object ([`FLAG_DEFERRED`]) may also be used by words on stacks that own no count, so a count of zero
+//! does not mean that nobody uses it: whoever gives back the last reference does not subtract it but puts it on the
+//! zero-count list (memory/zero_counts.rs), which finds out. Thus the count of a deferred object never falls to zero, and
+//! an object is on the list at most once. An object is born deferred, or promoted by a thread that has lost a race for
+//! its count while holding a reference. A deferred object has no owner, or gets none as soon as the owner merges.
+//!
 //! States only move up. The true count is `local_refs + shared - (entries in the merge queue)`; the shared count is
 //! never below zero, since a foreign release that would make it so queues the object instead (PROTOCOLS M6).
 //! The owner frees without an atomic only while the whole shared word is zero; every other death is one CAS.
 
-use super::header::{DEAD, Header, OWNER_IMMORTAL, OWNER_NONE, STICKY};
+use super::header::{DEAD, FLAG_DEFERRED, Header, OWNER_IMMORTAL, OWNER_NONE, STICKY};
 use crate::sync::Ordering;
 
 /// Whether this build has no global interpreter lock.
@@ -41,6 +47,8 @@ pub enum AfterRelease {
     Dead,
     /// The caller must put the object on its owner's merge list; the list then owns the reference.
     QueueForOwner,
+    /// The caller must put the object on the zero-count list; the list then owns the last reference.
+    ZeroCount,
 }
 
 /// Takes one more reference. The caller already holds one, or knows that one is held. `me` is the caller's heap slot.
@@ -146,29 +154,38 @@ pub fn merge(object: &Header, owed: u32) -> AfterRelease {
     object.local_refs.store(0, Ordering::Relaxed);
     // Release, and before the state changes: who sees "merged" also sees that there is no owner.
     object.owner.store(OWNER_NONE, Ordering::Release);
-    let mut word = object.shared_refs.load(Ordering::Relaxed);
+    // Acquire: with a count of zero comes the flag that the last promoter set.
+    let mut word = object.shared_refs.load(Ordering::Acquire);
     loop {
         let total = i64::from(word >> 2) + i64::from(local) - i64::from(owed);
         let total = if local >= STICKY || word >= SHARED_STICKY { i64::from(STICKY) } else { total };
-        let merged = ((total.max(0) as u32).min(STICKY) << 2) | MERGED;
+        // The one who made the object deferred held a shared reference: where the count is zero, the flag is settled.
+        let is_listed = total <= 0 && object.is_deferred();
+        let merged = if is_listed { SHARED_ONE | MERGED } else { ((total.max(0) as u32).min(STICKY) << 2) | MERGED };
         // AcqRel: publishes the owner's accesses to who frees it later, and takes in those of foreign releases.
-        match object.shared_refs.compare_exchange_weak(word, merged, Ordering::AcqRel, Ordering::Relaxed) {
+        match object.shared_refs.compare_exchange_weak(word, merged, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) if is_listed => return AfterRelease::ZeroCount,
             Ok(_) => return if total <= 0 { AfterRelease::Dead } else { AfterRelease::Alive },
             Err(now) => word = now,
         }
     }
 }
 
-/// A thread that is not the owner gives a reference back.
+/// A thread that is not the owner gives a reference back. If it loses a race for the count, the object is promoted: it
+/// becomes deferred, and its owner is asked to merge.
 #[inline(never)]
 pub fn release_shared(object: &Header) -> AfterRelease {
-    // Relaxed: the compare-exchange below orders.
-    let mut word = object.shared_refs.load(Ordering::Relaxed);
+    // Acquire: with a count of one comes the flag that the last promoter set.
+    let mut word = object.shared_refs.load(Ordering::Acquire);
     loop {
         if word >= SHARED_STICKY {
             return AfterRelease::Alive;
         }
         let state = word & STATE_MASK;
+        if word == SHARED_ONE | MERGED && object.is_deferred() {
+            // The reference goes to the list as it is.
+            return AfterRelease::ZeroCount;
+        }
         let next = if word < SHARED_ONE {
             if state == MERGED {
                 // A merged object at zero is dead already; only a double release gets here.
@@ -180,13 +197,64 @@ pub fn release_shared(object: &Header) -> AfterRelease {
             word - SHARED_ONE
         };
         // AcqRel: this thread's accesses come before a later free, and a free here sees those of all others.
-        match object.shared_refs.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
+        match object.shared_refs.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) if word < SHARED_ONE => return AfterRelease::QueueForOwner,
             Ok(_) if next == MERGED => return AfterRelease::Dead,
             Ok(_) => return AfterRelease::Alive,
+            Err(now) => {
+                if promote(object, now) {
+                    return AfterRelease::QueueForOwner;
+                }
+                // Acquire: as above.
+                word = object.shared_refs.load(Ordering::Acquire);
+            }
+        }
+    }
+}
+
+/// Makes an object deferred that threads contend for. The caller holds a shared reference; true if that now belongs to an
+/// entry of the owner's merge queue, which the caller makes. `word` is what `shared_refs` was a moment ago.
+#[cold]
+fn promote(object: &Header, mut word: u32) -> bool {
+    loop {
+        // Without a shared count it is not certain that the flag comes before the last release.
+        if word < SHARED_ONE || word >= SHARED_STICKY {
+            return false;
+        }
+        if !object.is_deferred() {
+            // Relaxed: published by the exchange below, or by that of this thread's release.
+            object.set_flag(FLAG_DEFERRED);
+        }
+        if word & STATE_MASK >= QUEUED {
+            return false;
+        }
+        // Release: the flag is there before the owner can find the count at zero.
+        match object.shared_refs.compare_exchange_weak(word, (word & !STATE_MASK) | QUEUED, Ordering::Release, Ordering::Relaxed) {
+            Ok(_) => return true,
             Err(now) => word = now,
         }
     }
+}
+
+/// In a stopped world: gives back the reference that the zero-count list holds. True if it was the only one; then it is
+/// still there, and the object is no longer deferred.
+pub fn unlist(object: &Header) -> bool {
+    // Relaxed: the world is stopped.
+    let word = object.shared_refs.load(Ordering::Relaxed);
+    if word == SHARED_ONE | MERGED {
+        object.clear_flag(FLAG_DEFERRED);
+        return true;
+    }
+    if word < SHARED_STICKY {
+        object.shared_refs.store(word - SHARED_ONE, Ordering::Relaxed);
+    }
+    false
+}
+
+/// Whether the zero-count list's reference is the only one that is counted.
+pub fn is_held_by_list_alone(object: &Header) -> bool {
+    // Relaxed: the world is stopped.
+    object.shared_refs.load(Ordering::Relaxed) == SHARED_ONE | MERGED
 }
 
 /// An entry of a merge queue is worked off: by the owner, by whoever has claimed its idle slot, or in a stopped world.
@@ -312,7 +380,8 @@ pub fn is_unique(object: &Header, me: u16) -> bool {
         return !FREE_THREADED
             || (object.owner.load(Ordering::Relaxed) == me && object.shared_refs.load(Ordering::Acquire) == 0);
     }
-    FREE_THREADED && object.shared_refs.load(Ordering::Acquire) == (SHARED_ONE | MERGED)
+    // A deferred object may be in use without a count.
+    FREE_THREADED && object.shared_refs.load(Ordering::Acquire) == (SHARED_ONE | MERGED) && !object.is_deferred()
 }
 
 /// The number of references as far as it can be known without stopping other threads.

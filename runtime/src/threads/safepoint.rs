@@ -1,12 +1,12 @@
 //! What a thread does at function entry and back edges when its request word is not zero.
 
-use crate::memory::{collector, reclamation};
+use crate::memory::{collector, reclamation, zero_counts};
 use crate::object::lifetime;
 use crate::object::value::{PyResult, Value};
 use crate::sync::Ordering;
 use crate::threads::thread_state::{
     self, REQUEST_ASYNC_EXCEPTION, REQUEST_COLLECT, REQUEST_EPOCH, REQUEST_GIL, REQUEST_MERGE, REQUEST_PENDING,
-    REQUEST_SIGNALS, REQUEST_STOP, REQUEST_ZEAL, Thread,
+    REQUEST_SIGNALS, REQUEST_STOP, REQUEST_ZEAL, REQUEST_ZERO_COUNTS, Thread,
 };
 use crate::threads::{gil, stop_the_world};
 
@@ -29,6 +29,10 @@ pub fn serve(thread: &mut Thread) -> PyResult<()> {
     if requests & REQUEST_MERGE != 0 {
         clear(thread, REQUEST_MERGE);
         thread_state::merge_own_list();
+    }
+    if requests & REQUEST_ZERO_COUNTS != 0 {
+        clear(thread, REQUEST_ZERO_COUNTS);
+        zero_counts::reap(thread);
     }
     if requests & REQUEST_ZEAL != 0 {
         zeal(thread);
@@ -82,5 +86,6 @@ fn zeal(thread: &mut Thread) {
     thread_state::merge_own_list();
     reclamation::advance();
     reclamation::acknowledge(thread.shared);
+    zero_counts::reap(thread);
     collector::zeal(thread);
 }

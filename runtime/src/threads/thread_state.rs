@@ -39,6 +39,9 @@ pub const REQUEST_ZEAL: u32 = 1 << 8;
 /// Something is traced or monitored: function entries and backward jumps look at their code.
 pub const REQUEST_TRACE: u32 = 1 << 9;
 
+/// Deferred objects have lost their last reference.
+pub const REQUEST_ZERO_COUNTS: u32 = 1 << 10;
+
 /// `ThreadShared::state`: the thread does not touch objects.
 pub const STATE_DETACHED: u8 = 0;
 /// The thread runs Python code.
@@ -363,6 +366,10 @@ pub fn unregister(mut thread: Box<Thread>) {
     drop(crate::interp::tracing::replace_trace(None, &mut thread));
     drop(crate::interp::tracing::replace_profile(None, &mut thread));
     thread.type_cache.clear();
+    // SAFETY: the slot is this thread's.
+    if unsafe { !(*thread.slot).zero_counts.lock().is_empty() } {
+        crate::memory::zero_counts::reap(&mut thread);
+    }
     while has_pending() {
         crate::object::lifetime::drain_pending(&mut thread);
     }
@@ -600,18 +607,19 @@ fn claim_idle_slot(slot: &HeapSlot) -> bool {
         return false;
     }
     let list = std::mem::take(&mut *slot.merge_list.lock());
-    let mut dead = Vec::new();
+    let mut ended = Vec::new();
     for value in list {
         // SAFETY: the entry owns one reference; the slot is claimed, so its owner's words are ours.
-        if refcount::merge_queued(unsafe { &*value.header() }) == AfterRelease::Dead {
-            dead.push(value);
+        match refcount::merge_queued(unsafe { &*value.header() }) {
+            AfterRelease::Alive => {}
+            after => ended.push((value, after)),
         }
     }
     // Release: the merged words are visible to the next user of the slot.
     slot.state.store(heap::SLOT_FREE, Ordering::Release);
-    for value in dead {
-        // SAFETY: dead, and found so exactly once.
-        unsafe { crate::object::lifetime::dealloc(value) };
+    for (value, after) in ended {
+        // SAFETY: what the counts said, exactly once.
+        unsafe { crate::object::lifetime::follow_release(value, after) };
     }
     true
 }
@@ -644,9 +652,7 @@ pub fn count_merges() -> u64 {
 unsafe fn finish_merge(value: Value) {
     // SAFETY: the caller's obligation.
     unsafe {
-        if refcount::merge_queued(&*value.header()) == AfterRelease::Dead {
-            crate::object::lifetime::dealloc(value);
-        }
+        crate::object::lifetime::follow_release(value, refcount::merge_queued(&*value.header()));
     }
 }
 

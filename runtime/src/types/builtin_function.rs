@@ -80,8 +80,8 @@ pub fn new(def: &'static MethodDef, receiver: Option<Owned>, owner: Option<&'sta
 fn make(def: &'static MethodDef, receiver: Option<Owned>, module: Option<Owned>, owner: Option<&'static TypeObject>, new_of: Option<&'static TypeObject>) -> Owned {
     let is_module_level = module.is_some();
     lifetime::allocate_object(BUILTIN_FUNCTION.get(), |header| {
-        if crate::object::FREE_THREADED && is_module_level {
-            header.set_flag(crate::object::header::FLAG_DEFERRED);
+        if is_module_level {
+            header.born_deferred();
         }
         BuiltinFunction { header, def, signature: LazySignature::new(def.signature), receiver, module, owner, new_of }
     })

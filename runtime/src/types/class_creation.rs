@@ -180,9 +180,7 @@ fn create(meta: &TypeObject, name: Value, bases: Value, namespace: Value, thread
     }
     let is_meta = flags & TYPE_TYPE_SUBCLASS != 0;
     let made = lifetime::allocate_object(meta, |header| {
-        if crate::object::FREE_THREADED {
-            header.set_flag(crate::object::header::FLAG_DEFERRED);
-        }
+        header.born_deferred();
         let mut ty = TypeObject::unfinished(header, flags);
         ty.basic_size = plan.basic_size as u32;
         ty.item_size = base.item_size;

@@ -230,9 +230,7 @@ pub fn from_parts(mut data: CodeData, consts: Vec<Owned>, thread: &mut Thread) -
     (data.name, data.qualname, data.filename) = Default::default();
     let data = Box::new(data);
     Ok(lifetime::allocate_object(CODE.get(), |header| {
-        if crate::object::FREE_THREADED {
-            header.set_flag(crate::object::header::FLAG_DEFERRED);
-        }
+        header.born_deferred();
         CodeObject {
             header,
             argcount: data.argcount,

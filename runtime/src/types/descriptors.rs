@@ -82,9 +82,7 @@ pub fn add_methods(ty: &TypeObject, methods: &'static [MethodDef], dict: &DictOb
             MethodKind::Instance | MethodKind::Class => {
                 let class = if def.kind == MethodKind::Class { &CLASSMETHOD_DESCRIPTOR } else { &METHOD_DESCRIPTOR };
                 lifetime::allocate_object(class.get(), |header| {
-                    if crate::object::FREE_THREADED {
-                        header.set_flag(crate::object::header::FLAG_DEFERRED);
-                    }
+                    header.born_deferred();
                     MethodDescriptor { base: new_base(header, ty, name.clone()), def, signature: LazySignature::new(def.signature) }
                 })
             }
@@ -161,9 +159,7 @@ pub fn new_weakref_getset(ty: &TypeObject) -> Owned {
 pub(crate) fn new_wrapper(ty: &TypeObject, row: &'static SlotRow, raw: usize) -> Owned {
     let name = string::intern_str(row.name);
     lifetime::allocate_object(WRAPPER_DESCRIPTOR.get(), |header| {
-        if crate::object::FREE_THREADED {
-            header.set_flag(crate::object::header::FLAG_DEFERRED);
-        }
+        header.born_deferred();
         WrapperDescriptor { base: new_base(header, ty, name), row, raw }
     })
 }

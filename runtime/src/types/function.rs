@@ -1,8 +1,7 @@
 //! `function`: a code object with its globals, defaults and closure.
 
-use crate::object::header::{FLAG_DEFERRED, Header};
+use crate::object::header::Header;
 use crate::object::lifetime;
-use crate::object::refcount::FREE_THREADED;
 use crate::object::value::{Owned, PyResult, Slot, Value};
 use crate::sync::{AtomicU32, Ordering};
 use crate::threads::thread_state::Thread;
@@ -90,8 +89,8 @@ pub fn new(code: Value, globals: Value, builtins: Value, is_deferred: bool) -> O
     };
     let module = DictObject::of(globals).get_str(crate::names::names().__name__);
     lifetime::allocate_object(FUNCTION.get(), |header| {
-        if FREE_THREADED && is_deferred {
-            header.set_flag(FLAG_DEFERRED);
+        if is_deferred {
+            header.born_deferred();
         }
         FunctionObject {
             header,

@@ -35,9 +35,7 @@ pub fn new(name: &str) -> Owned {
 
 fn new_of_type(ty: &TypeObject) -> Owned {
     lifetime::allocate_object(ty, |header| {
-        if crate::object::FREE_THREADED {
-            header.set_flag(crate::object::header::FLAG_DEFERRED);
-        }
+        header.born_deferred();
         ModuleObject { header, dict: Slot::new(dict::new()) }
     })
 }

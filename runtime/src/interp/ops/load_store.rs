@@ -492,7 +492,7 @@ fn cached_global(dict: &DictObject, version: u32, index: usize) -> Option<u64> {
         if value.is_pointer() {
             // SAFETY: header words stay readable (type-stable memory).
             let header = unsafe { &*value.header() };
-            if header.is_immortal() || header.has_flag(crate::object::header::FLAG_DEFERRED) {
+            if header.is_immortal() || header.is_deferred() {
                 // The flag was read between two loads of the slot: the address still held this object (DESIGN §4).
                 if dict.peek_cached(version, index).is_some_and(|again| again.bits() == value.bits()) {
                     return Some(value.deferred_borrowed().bits());
