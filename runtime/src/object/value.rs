@@ -441,6 +441,30 @@ impl Slot {
         }
     }
 
+    /// What the slot holds as a word for a stack: without a count if the object is deferred, counted otherwise.
+    #[inline]
+    pub fn load_word(&self, container: &Header) -> Option<u64> {
+        match self.peek_deferred() {
+            Some(value) => Some(value.deferred_borrowed().bits()),
+            None => Some(self.load(container)?.into_raw().bits()),
+        }
+    }
+
+    /// The object in the slot, if it is deferred: it lives at least until the calling thread's next safepoint, and longer
+    /// where a stack holds it as a deferred-borrowed word. `None` says nothing.
+    #[inline(always)]
+    pub fn peek_deferred(&self) -> Option<Value> {
+        if !super::refcount::FREE_THREADED {
+            return None;
+        }
+        let value = self.peek().filter(|value| value.is_pointer())?;
+        // SAFETY: header words of object blocks stay readable until a memory grace period is over.
+        let is_deferred = unsafe { (*value.header()).is_deferred() };
+        // The flag was read between two loads of the slot: whatever object had it, this one was in the slot with a count
+        // after that, and a deferred object is not freed before this thread's next safepoint.
+        (is_deferred && self.0.load(Ordering::Acquire) == value.bits()).then_some(value)
+    }
+
     /// As [`Slot::load`] where that needs no atomic operation and no lock: `None` says nothing.
     #[inline(always)]
     pub fn load_own(&self) -> Option<Owned> {

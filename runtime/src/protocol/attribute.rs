@@ -39,6 +39,30 @@ pub fn lookup_type(ty: &TypeObject, name: Value, thread: &mut Thread) -> Option<
     lookup_type_slow(ty, name, thread)
 }
 
+/// As [`lookup_type`], as a word for a stack: without a count if the attribute is deferred.
+#[inline]
+pub fn lookup_type_word(ty: &TypeObject, name: Value, thread: &mut Thread) -> Option<u64> {
+    match peek_type_deferred(ty, name, thread) {
+        Some(value) => Some(value.deferred_borrowed().bits()),
+        None => Some(lookup_type(ty, name, thread)?.into_raw().bits()),
+    }
+}
+
+/// The attribute of the type, if it is deferred and the thread's cache knows it: it lives at least until the thread's next
+/// safepoint, and longer where a stack holds it as a deferred-borrowed word. `None` says nothing.
+#[inline]
+pub fn peek_type_deferred(ty: &TypeObject, name: Value, thread: &Thread) -> Option<Value> {
+    if !FREE_THREADED {
+        return None;
+    }
+    let value = thread.type_cache.get(ty, name)?.filter(|value| value.is_pointer())?;
+    // SAFETY: header words of object blocks stay readable until a memory grace period is over.
+    let is_deferred = unsafe { (*value.header()).is_deferred() };
+    // The version is looked at again after the flag: the type still held the value, so the flag is the value's.
+    let is_current = is_deferred && thread.type_cache.get(ty, name).is_some_and(|again| again.is_some_and(|again| again.bits() == value.bits()));
+    is_current.then_some(value)
+}
+
 #[inline(never)]
 fn lookup_type_slow(ty: &TypeObject, name: Value, thread: &mut Thread) -> Option<Owned> {
     // The version is read before the lookup: what changes meanwhile makes the entry stale at once.
@@ -211,6 +235,13 @@ pub fn lookup_special_method(object: Value, name: Value, thread: &mut Thread) ->
 
 /// Calls a special method of the type; `None` if the type has none.
 pub fn call_special(object: Value, name: Value, args: &[Value], thread: &mut Thread) -> PyResult<Option<Owned>> {
+    // The frame of the call holds the function, so that it needs no count here.
+    if let Some(function) = peek_type_deferred(object.type_object(), name, thread).filter(|found| found.has_shape(shapes::FUNCTION)) {
+        let mut all = smallvec::SmallVec::<[Value; 6]>::new();
+        all.push(object);
+        all.extend_from_slice(args);
+        return crate::protocol::call::call(function, &all, thread).map(Some);
+    }
     match lookup_special_method(object, name, thread)? {
         None => Ok(None),
         Some((method, true)) => {
@@ -331,6 +362,15 @@ pub fn load_inline_own(slot: &Slot) -> Option<Owned> {
     let value = peek_inline(slot)?;
     // SAFETY: the count just taken.
     if !value.is_pointer() || lifetime::try_retain_own_pointer(value) { Some(unsafe { Owned::from_raw(value) }) } else { None }
+}
+
+/// What an inline slot of `object` holds as a word for a stack (see [`Slot::load_word`]).
+#[inline]
+pub fn load_inline_word(slot: &Slot, object: Value) -> Option<u64> {
+    match slot.peek_deferred() {
+        Some(value) => Some(value.deferred_borrowed().bits()),
+        None => Some(load_inline(slot, object)?.into_raw().bits()),
+    }
 }
 
 /// A counted reference to what an inline slot of `object` holds.

@@ -42,6 +42,25 @@ pub fn is_instance(value: Value, class: Value, thread: &mut Thread) -> PyResult<
     is_instance_plain(value, class, thread)
 }
 
+/// Whether `value.__class__` is certainly its type.
+pub fn has_own_class(value: Value, thread: &mut Thread) -> bool {
+    let (name, ty) = (crate::names::names().__class__, value.type_object());
+    if !attribute::uses_generic_lookup(ty) {
+        return false;
+    }
+    let object = crate::types::builtin_types::OBJECT.get();
+    match (thread.type_cache.get(ty, name), thread.type_cache.get(object, name)) {
+        // The descriptor of `object`: a data descriptor, so nothing in the instance hides it.
+        (Some(Some(own)), Some(Some(plain))) => own.bits() == plain.bits(),
+        _ => {
+            // For the next time.
+            drop(attribute::lookup_type(object, name, thread));
+            drop(attribute::lookup_type(ty, name, thread));
+            false
+        }
+    }
+}
+
 /// `type.__instancecheck__`: by the MRO, then by `__class__`.
 pub fn is_instance_plain(value: Value, class: Value, thread: &mut Thread) -> PyResult<bool> {
     if is_type(class) {

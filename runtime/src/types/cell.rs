@@ -36,6 +36,13 @@ pub fn get(cell: Value) -> Option<Owned> {
 
 /// What the cell holds, if taking it needs no atomic operation: `None` says nothing.
 #[inline(always)]
+pub fn get_word(cell: Value) -> Option<u64> {
+    let cell = of(cell);
+    cell.contents.load_word(&cell.header)
+}
+
+/// As [`get`] where that needs no atomic operation: `None` says nothing.
+#[inline(always)]
 pub fn get_own(cell: Value) -> Option<Owned> {
     of(cell).contents.load_own()
 }

@@ -56,13 +56,17 @@ fn data_new(_class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread
 }
 
 fn new_data() -> Owned {
-    allocate_object(DATA.get(), |header| AbcData {
-        header,
-        registry: Guarded::new(Vec::new()),
-        registered: ClassSet::new(),
-        positive: ClassSet::new(),
-        negative: ClassSet::new(),
-        negative_version: AtomicU64::new(INVALIDATION.load(Ordering::Acquire)),
+    allocate_object(DATA.get(), |header| {
+        // All threads ask the same classes.
+        header.born_deferred();
+        AbcData {
+            header,
+            registry: Guarded::new(Vec::new()),
+            registered: ClassSet::new(),
+            positive: ClassSet::new(),
+            negative: ClassSet::new(),
+            negative_version: AtomicU64::new(INVALIDATION.load(Ordering::Acquire)),
+        }
     })
 }
 
@@ -239,6 +243,9 @@ fn subclass_check(class: Value, subclass: Value, thread: &mut Thread) -> PyResul
     if !is_type(subclass) {
         return Err(thread.raise_type_error("issubclass() arg 1 must be a class"));
     }
+    if let Some(answer) = answer_at_once(class, TypeObject::of(subclass)) {
+        return Ok(answer);
+    }
     let data = implementation(class, thread)?;
     if let Some(answer) = cached(&data, subclass) {
         return Ok(answer);
@@ -289,8 +296,26 @@ fn abc_subclasscheck(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyR
     subclass_check(args.at(0), args.at(1), thread).map(Owned::bool)
 }
 
+/// What the caches of a class know about one that is its objects' `__class__`, without touching a count.
+fn answer_at_once(class: Value, ty: &TypeObject) -> Option<bool> {
+    if !is_type(class) {
+        return None;
+    }
+    let data = TypeObject::of(class).dict()?.peek_str_deferred(names()._abc_impl)?;
+    if !std::ptr::eq(data.type_object(), DATA.get()) {
+        return None;
+    }
+    // SAFETY: the type has been checked; a deferred object outlives this thread's next safepoint.
+    cached(unsafe { object(data) }, ty.value())
+}
+
 fn abc_instancecheck(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let (class, instance) = (args.at(0), args.at(1));
+    if special::has_own_class(instance, thread) {
+        if let Some(answer) = answer_at_once(class, instance.type_object()) {
+            return Ok(Owned::bool(answer));
+        }
+    }
     let data = implementation(class, thread)?;
     let subtype = instance.type_object().value().to_owned();
     let subclass = attribute::get_optional(instance, names().__class__, thread)?.unwrap_or_else(|| subtype.clone());

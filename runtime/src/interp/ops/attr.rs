@@ -7,7 +7,7 @@ use crate::interp::call_frame::push_function_frame_quickly;
 use crate::interp::dispatch::{Flow, Regs};
 use crate::interp::frame::{Frame, into_owned};
 use crate::interp::inline_cache::{self, CacheCell};
-use crate::interp::ops::load_store::specialize_as;
+use crate::interp::ops::load_store::{cached_global, specialize_as};
 use crate::object::shape::{self, AttributeMode, ShapeId};
 use crate::object::value::{Owned, Slot, Value};
 use crate::protocol::attribute;
@@ -74,10 +74,10 @@ pub fn load_attr(r: &mut Regs<'_>, oparg: u32) -> Flow {
         if let Some(offset) = r.thread.slot_cache.get(object.shape(), name) {
             if offset == SlotCache::METHOD {
                 if oparg & 1 != 0 {
-                    if let Some(method) = attribute::lookup_type(object.type_object(), name, r.thread) {
+                    if let Some(method) = attribute::lookup_type_word(object.type_object(), name, r.thread) {
                         // The object stays as the first argument.
                         let receiver = r.peek(1);
-                        r.set(1, method.into_raw().bits());
+                        r.set(1, method);
                         r.push(receiver);
                         return Flow::Next;
                     }
@@ -85,8 +85,8 @@ pub fn load_attr(r: &mut Regs<'_>, oparg: u32) -> Flow {
                 return load_generic(r, object, name, oparg);
             }
             // SAFETY: the shape has an attribute slot there.
-            if let Some(value) = attribute::load_inline(unsafe { slot_at(object, offset) }, object) {
-                return finish_load(r, value, oparg);
+            if let Some(word) = attribute::load_inline_word(unsafe { slot_at(object, offset) }, object) {
+                return finish_load_word(r, word, oparg);
             }
         } else {
             remember_slot(object, name, r.thread);
@@ -262,6 +262,18 @@ fn finish_load(r: &mut Regs<'_>, value: Owned, oparg: u32) -> Flow {
     Flow::Next
 }
 
+/// As [`finish_load`] for a word that need not own a count.
+#[inline(always)]
+fn finish_load_word(r: &mut Regs<'_>, word: u64, oparg: u32) -> Flow {
+    let old = r.peek(1);
+    r.set(1, word);
+    r.release_last(old);
+    if oparg & 1 != 0 {
+        r.push(0);
+    }
+    Flow::Next
+}
+
 /// The slot of an instance that one of the cell's two facts names.
 #[inline(always)]
 fn instance_slot<'a>(cell: &CacheCell, object: Value) -> Option<&'a Slot> {
@@ -290,8 +302,8 @@ pub fn load_attr_instance_value(r: &mut Regs<'_>, oparg: u32) -> Flow {
 #[inline(always)]
 pub fn load_attr_instance_value_shared(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let (cell, object) = (r.cell(), r.value(1));
-    match instance_slot(cell, object).and_then(|slot| attribute::load_inline(slot, object)) {
-        Some(value) => finish_load(r, value, oparg),
+    match instance_slot(cell, object).and_then(|slot| attribute::load_inline_word(slot, object)) {
+        Some(word) => finish_load_word(r, word, oparg),
         None => r.miss(Opcode::LOAD_ATTR),
     }
 }
@@ -309,7 +321,8 @@ pub fn load_attr_class(r: &mut Regs<'_>, oparg: u32) -> Flow {
             && inline_cache::kind_of(word) == KIND_CLASS
         {
             if let Some(value) = cell.object() {
-                return finish_load(r, value.to_owned(), oparg);
+                // The cell keeps the value alive as long as the frame keeps the code.
+                return finish_load_word(r, value.frame_borrowed().bits(), oparg);
             }
         }
     }
@@ -362,8 +375,8 @@ pub fn load_attr_slot_shared(r: &mut Regs<'_>, oparg: u32) -> Flow {
         // SAFETY: the type has a member slot there; `object` is a pointer, for immediates have no members.
         let slot = unsafe { slot_at(object, inline_cache::slot_of(word)) };
         // SAFETY: the container's header.
-        if let Some(value) = slot.load(unsafe { &*object.header() }) {
-            return finish_load(r, value, oparg);
+        if let Some(word) = slot.load_word(unsafe { &*object.header() }) {
+            return finish_load_word(r, word, oparg);
         }
     }
     r.miss(Opcode::LOAD_ATTR)
@@ -392,8 +405,8 @@ pub fn load_attr_module(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let object = r.value(1);
     if object.has_shape(shapes::MODULE) {
         if let Some(dict) = crate::types::module::peek_dict(object) {
-            if let Some(value) = DictObject::of(dict).get_cached_own((word >> 32) as u32, word as u32 as usize) {
-                return finish_load(r, value, oparg);
+            if let Some(word) = cached_global(DictObject::of(dict), (word >> 32) as u32, word as u32 as usize) {
+                return finish_load_word(r, word, oparg);
             }
             if DictObject::of(dict).has_version((word >> 32) as u32) {
                 return r.instead(Opcode::LOAD_ATTR);

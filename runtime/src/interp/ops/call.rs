@@ -343,8 +343,11 @@ unsafe fn push_bound_frame(thread: &mut Thread, base: *mut u64, total: usize, kw
         let function = FunctionObject::of(Value::from_bits(*base).unmarked());
         let code = function.code();
         let first = (*caller).sp.sub(total);
-        let func_word = into_owned(*base).into_raw().bits();
-        *base = Value::none().bits();
+        let mut func_word = *base;
+        if !Value::from_bits(func_word).is_deferred_borrow() {
+            func_word = into_owned(func_word).into_raw().bits();
+            *base = Value::none().bits();
+        }
         let frame = push_function_frame(thread, func_word, code).ok()?;
         if kwnames.is_none() && code.is_simple && code.argcount as usize == total {
             move_arguments(frame, first, total);
@@ -357,6 +360,8 @@ unsafe fn push_bound_frame(thread: &mut Thread, base: *mut u64, total: usize, kw
             return Some(frame);
         }
         let mut words = take_arguments(first, total);
+        // The new frame is on no stack yet while the binding may run Python code: what it holds is counted.
+        (*frame).func = into_owned((*frame).func).into_raw().bits();
         (*caller).sp = base;
         let values = words.split_off(total - n_keywords);
         let keywords = match &kwnames {

@@ -199,9 +199,9 @@ pub fn load_deref(r: &mut Regs<'_>, oparg: u32) -> Flow {
 /// LOAD_DEREF of an empty cell, or of a value that other threads may use.
 #[inline(always)]
 pub fn load_deref_shared(r: &mut Regs<'_>, oparg: u32) -> Flow {
-    match cell::get(cell_of(r, oparg)) {
-        Some(value) => {
-            r.push_owned(value);
+    match cell::get_word(cell_of(r, oparg)) {
+        Some(word) => {
+            r.push(word);
             Flow::Next
         }
         None => {
@@ -474,8 +474,8 @@ pub fn load_global_module_shared(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let word = cell.word();
     // SAFETY: as in `load_global_module`.
     let globals = DictObject::of(unsafe { (*r.frame).globals });
-    if let Some(value) = globals.get_cached((word >> 32) as u32, word as u32 as usize) {
-        r.push_owned(value);
+    if let Some(value) = globals.get_cached_word((word >> 32) as u32, word as u32 as usize) {
+        r.push(value);
         if oparg & 1 != 0 {
             r.push(0);
         }
@@ -486,7 +486,7 @@ pub fn load_global_module_shared(r: &mut Regs<'_>, oparg: u32) -> Flow {
 
 /// A word for the stack: borrowed if the object is deferred or immortal, counted otherwise.
 #[inline(always)]
-fn cached_global(dict: &DictObject, version: u32, index: usize) -> Option<u64> {
+pub fn cached_global(dict: &DictObject, version: u32, index: usize) -> Option<u64> {
     if FREE_THREADED {
         let value = dict.peek_cached(version, index)?;
         if value.is_pointer() {

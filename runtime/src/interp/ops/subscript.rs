@@ -6,7 +6,7 @@ use crate::interp::dispatch::{Flow, Regs};
 use crate::interp::frame::into_owned;
 use crate::interp::ops::load_store::specialize_as;
 use crate::object::refcount::FREE_THREADED;
-use crate::object::value::Owned;
+use crate::object::value::{Owned, Value};
 use crate::protocol::subscript;
 use crate::threads::thread_state::has_other_threads;
 use crate::types::builtin_types::shapes;
@@ -29,11 +29,11 @@ fn list_and_index<'a>(r: &Regs<'_>) -> Option<(&'a ListObject, Option<usize>)> {
 
 /// The item takes the place of its container and index.
 #[inline(always)]
-fn finish_load(r: &mut Regs<'_>, item: Owned) -> Flow {
+fn finish_load(r: &mut Regs<'_>, item: u64) -> Flow {
     r.skip_cell();
     r.pop();
     let old = r.peek(1);
-    r.set(1, item.into_raw().bits());
+    r.set(1, item);
     r.release_last(old);
     Flow::Next
 }
@@ -42,7 +42,7 @@ fn finish_load(r: &mut Regs<'_>, item: Owned) -> Flow {
 pub fn binary_op_subscr_list_int(r: &mut Regs<'_>, _oparg: u32) -> Flow {
     let Some((list, i)) = list_and_index(r) else { return r.miss(Opcode::BINARY_OP) };
     match i.and_then(|i| list.get_own(i)) {
-        Some(item) => finish_load(r, item),
+        Some(item) => finish_load(r, item.into_raw().bits()),
         None => r.instead(Opcode::INSTRUMENTED_CALL_FUNCTION_EX),
     }
 }
@@ -50,10 +50,20 @@ pub fn binary_op_subscr_list_int(r: &mut Regs<'_>, _oparg: u32) -> Flow {
 /// BINARY_OP_SUBSCR_LIST_INT of an item that other threads may use, or that there is not.
 #[inline(always)]
 pub fn binary_op_subscr_list_int_shared(r: &mut Regs<'_>, _oparg: u32) -> Flow {
-    match list_and_index(r).and_then(|(list, i)| list.get(i?)) {
+    match list_and_index(r).and_then(|(list, i)| list.get_word(i?)) {
         Some(item) => finish_load(r, item),
         None => r.miss(Opcode::BINARY_OP),
     }
+}
+
+/// A word for an object that its tuple keeps alive: without a count if it is deferred.
+#[inline(always)]
+fn word_of(item: Value) -> u64 {
+    // SAFETY: a live object.
+    if FREE_THREADED && item.is_pointer() && unsafe { (*item.header()).is_deferred() } {
+        return item.deferred_borrowed().bits();
+    }
+    item.to_owned().into_raw().bits()
 }
 
 #[inline(always)]
@@ -63,7 +73,7 @@ pub fn binary_op_subscr_tuple_int(r: &mut Regs<'_>, _oparg: u32) -> Flow {
         let items = TupleObject::of(container).items();
         let i = index.small_int_payload();
         if let Some(item) = usize::try_from(i).ok().and_then(|i| items.get(i)) {
-            return finish_load(r, item.to_owned());
+            return finish_load(r, word_of(*item));
         }
     }
     r.miss(Opcode::BINARY_OP)

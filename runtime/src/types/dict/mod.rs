@@ -107,6 +107,12 @@ impl DictObject {
         keys.peek_value(keys.find_str(key, StrObject::of(key))?)
     }
 
+    /// As [`DictObject::get_str`] if the value is deferred (see [`Slot::peek_deferred`]): `None` says nothing.
+    pub fn peek_str_deferred(&self, key: Value) -> Option<Value> {
+        let keys = self.keys();
+        keys.value_slot(keys.find_str(key, StrObject::of(key))?).peek_deferred()
+    }
+
     /// Looks up by text, for native code that has no string object at hand.
     pub fn get_by_text(&self, key: &str) -> Option<Owned> {
         let key = string::from_str(key);
@@ -553,6 +559,12 @@ impl DictObject {
     #[inline(always)]
     pub fn get_cached(&self, version: u32, place: usize) -> Option<Owned> {
         self.cached_slot(version, place)?.load(&self.header)
+    }
+
+    /// If the block still has `version`, the value at `place` as a word for a stack (see [`Slot::load_word`]).
+    #[inline(always)]
+    pub fn get_cached_word(&self, version: u32, place: usize) -> Option<u64> {
+        self.cached_slot(version, place)?.load_word(&self.header)
     }
 
     /// As [`DictObject::get_cached`] where that needs no atomic operation: `None` says nothing.

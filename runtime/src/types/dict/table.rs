@@ -319,6 +319,10 @@ impl Keys {
     }
 
     #[inline(always)]
+    pub fn value_slot(&self, index: usize) -> &Slot {
+        &self.entry(index).value
+    }
+
     pub fn peek_value(&self, index: usize) -> Option<Value> {
         self.entry(index).value.peek()
     }

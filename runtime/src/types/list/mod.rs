@@ -140,7 +140,31 @@ impl ListObject {
         if array.is_null() || i >= unsafe { (*array).capacity } {
             return None;
         }
-        Array::slot(array, i).load(&self.header)
+        let item = Array::slot(array, i).load(&self.header);
+        if crate::object::FREE_THREADED && !std::ptr::eq(self.array.load(Ordering::Acquire), array) {
+            // A replaced array keeps its words without their counts: what it named may be another object by now.
+            drop(item);
+            return self.get(i);
+        }
+        item
+    }
+
+    /// Item `i` as a word for a stack (see [`Slot::load_word`]), none beyond the end.
+    #[inline]
+    pub fn get_word(&self, i: usize) -> Option<u64> {
+        if crate::object::FREE_THREADED && i < self.len() {
+            // As in `get`.
+            let array = self.array.load(Ordering::Acquire);
+            // SAFETY: as in `get`.
+            if !array.is_null() && i < unsafe { (*array).capacity } {
+                if let Some(value) = Array::slot(array, i).peek_deferred() {
+                    if std::ptr::eq(self.array.load(Ordering::Acquire), array) {
+                        return Some(value.deferred_borrowed().bits());
+                    }
+                }
+            }
+        }
+        Some(self.get(i)?.into_raw().bits())
     }
 
     /// Item `i`, if taking it needs no atomic operation: `None` says nothing.
