@@ -153,7 +153,19 @@ pub unsafe fn follow_release(value: Value, after: AfterRelease) {
         AfterRelease::Dead => unsafe { dealloc(value) },
         AfterRelease::QueueForOwner => thread_state::queue_for_owner(value),
         AfterRelease::ZeroCount => crate::memory::zero_counts::add(value),
+        AfterRelease::Contended => release_contended_slow(value),
     }
+}
+
+/// Threads contend for the object's count. It becomes deferred, unless it has a finalizer: that must run when the last
+/// reference goes and where it goes, for it may take locks.
+#[cold]
+fn release_contended_slow(value: Value) {
+    // SAFETY: the reference to be given back keeps the object alive.
+    let header = unsafe { &*value.header() };
+    let after = if shape::type_of_header(header).has_finalizer() { refcount::release_contended(header) } else { refcount::promote_and_release(header) };
+    // SAFETY: what the counts said.
+    unsafe { follow_release(value, after) };
 }
 
 /// Gives one reference back if that cannot be the last and sets nothing off; false: nothing has happened.
@@ -251,13 +263,15 @@ pub fn drain_pending(thread: &mut Thread) {
     while let Some(value) = thread_state::take_pending() {
         // SAFETY: the pending list owns the one reference that `revive` left.
         let object = unsafe { Owned::from_raw(value) };
-        crate::types::weakref::run_callbacks_of(&object, thread);
-        // SAFETY: the object is alive.
-        let (header, ty) = unsafe { (&*value.header(), shape::type_of_header(&*value.header())) };
-        if ty.has_finalizer() && !header.has_flag(FLAG_FINALIZED) {
-            header.set_flag(FLAG_FINALIZED);
-            crate::protocol::finalize::call_finalizer(&object, thread);
-        }
+        thread_state::hold_pending(|| {
+            crate::types::weakref::run_callbacks_of(&object, thread);
+            // SAFETY: the object is alive.
+            let (header, ty) = unsafe { (&*value.header(), shape::type_of_header(&*value.header())) };
+            if ty.has_finalizer() && !header.has_flag(FLAG_FINALIZED) {
+                header.set_flag(FLAG_FINALIZED);
+                crate::protocol::finalize::call_finalizer(&object, thread);
+            }
+        });
         drop(object);
     }
 }

@@ -49,6 +49,9 @@ pub enum AfterRelease {
     QueueForOwner,
     /// The caller must put the object on the zero-count list; the list then owns the last reference.
     ZeroCount,
+    /// Another thread came in between; nothing has been given back. The caller goes on with [`promote_and_release`], or
+    /// with [`release_contended`] if the object is not to be deferred.
+    Contended,
 }
 
 /// Takes one more reference. The caller already holds one, or knows that one is held. `me` is the caller's heap slot.
@@ -171,60 +174,73 @@ pub fn merge(object: &Header, owed: u32) -> AfterRelease {
     }
 }
 
-/// A thread that is not the owner gives a reference back. If it loses a race for the count, the object is promoted: it
-/// becomes deferred, and its owner is asked to merge.
+/// A thread that is not the owner gives a reference back.
 #[inline(never)]
 pub fn release_shared(object: &Header) -> AfterRelease {
-    // Acquire: with a count of one comes the flag that the last promoter set.
-    let mut word = object.shared_refs.load(Ordering::Acquire);
+    release_shared_once(object).unwrap_or(AfterRelease::Contended)
+}
+
+/// As [`release_shared`] until it is done.
+pub fn release_contended(object: &Header) -> AfterRelease {
     loop {
-        if word >= SHARED_STICKY {
-            return AfterRelease::Alive;
-        }
-        let state = word & STATE_MASK;
-        if word == SHARED_ONE | MERGED && object.is_deferred() {
-            // The reference goes to the list as it is.
-            return AfterRelease::ZeroCount;
-        }
-        let next = if word < SHARED_ONE {
-            if state == MERGED {
-                // A merged object at zero is dead already; only a double release gets here.
-                debug_assert!(false, "release of a dead object");
-                return AfterRelease::Alive;
-            }
-            QUEUED
-        } else {
-            word - SHARED_ONE
-        };
-        // AcqRel: this thread's accesses come before a later free, and a free here sees those of all others.
-        match object.shared_refs.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) if word < SHARED_ONE => return AfterRelease::QueueForOwner,
-            Ok(_) if next == MERGED => return AfterRelease::Dead,
-            Ok(_) => return AfterRelease::Alive,
-            Err(now) => {
-                if promote(object, now) {
-                    return AfterRelease::QueueForOwner;
-                }
-                // Acquire: as above.
-                word = object.shared_refs.load(Ordering::Acquire);
-            }
+        if let Some(after) = release_shared_once(object) {
+            return after;
         }
     }
 }
 
-/// Makes an object deferred that threads contend for. The caller holds a shared reference; true if that now belongs to an
-/// entry of the owner's merge queue, which the caller makes. `word` is what `shared_refs` was a moment ago.
+/// Makes an object deferred that threads contend for, and gives the caller's reference back.
 #[cold]
-fn promote(object: &Header, mut word: u32) -> bool {
+pub fn promote_and_release(object: &Header) -> AfterRelease {
+    if !object.is_deferred() && promote(object) {
+        return AfterRelease::QueueForOwner;
+    }
+    release_contended(object)
+}
+
+/// None: another thread changed the count in between.
+#[inline(always)]
+fn release_shared_once(object: &Header) -> Option<AfterRelease> {
+    // Acquire: with a count of one comes the flag that the last promoter set.
+    let word = object.shared_refs.load(Ordering::Acquire);
+    if word >= SHARED_STICKY {
+        return Some(AfterRelease::Alive);
+    }
+    let state = word & STATE_MASK;
+    if word == SHARED_ONE | MERGED && object.is_deferred() {
+        // The reference goes to the list as it is.
+        return Some(AfterRelease::ZeroCount);
+    }
+    let next = if word < SHARED_ONE {
+        if state == MERGED {
+            // A merged object at zero is dead already; only a double release gets here.
+            debug_assert!(false, "release of a dead object");
+            return Some(AfterRelease::Alive);
+        }
+        QUEUED
+    } else {
+        word - SHARED_ONE
+    };
+    // AcqRel: this thread's accesses come before a later free, and a free here sees those of all others.
+    match object.shared_refs.compare_exchange(word, next, Ordering::AcqRel, Ordering::Relaxed) {
+        Ok(_) if word < SHARED_ONE => Some(AfterRelease::QueueForOwner),
+        Ok(_) if next == MERGED => Some(AfterRelease::Dead),
+        Ok(_) => Some(AfterRelease::Alive),
+        Err(_) => None,
+    }
+}
+
+/// The caller holds a reference; true if that now belongs to an entry of the owner's merge queue, which the caller makes.
+fn promote(object: &Header) -> bool {
+    // Relaxed: the exchange below orders.
+    let mut word = object.shared_refs.load(Ordering::Relaxed);
     loop {
         // Without a shared count it is not certain that the flag comes before the last release.
         if word < SHARED_ONE || word >= SHARED_STICKY {
             return false;
         }
-        if !object.is_deferred() {
-            // Relaxed: published by the exchange below, or by that of this thread's release.
-            object.set_flag(FLAG_DEFERRED);
-        }
+        // Relaxed: published by the exchange below, or by that of this thread's release.
+        object.set_flag(FLAG_DEFERRED);
         if word & STATE_MASK >= QUEUED {
             return false;
         }
@@ -261,7 +277,7 @@ pub fn is_held_by_list_alone(object: &Header) -> bool {
 pub fn merge_queued(object: &Header) -> AfterRelease {
     // Acquire: pairs with the Release of the store of `OWNER_NONE` in `merge`.
     if object.owner.load(Ordering::Acquire) == OWNER_NONE {
-        return release_shared(object);
+        return release_contended(object);
     }
     merge(object, 1)
 }

@@ -26,13 +26,19 @@ pub fn serve(thread: &mut Thread) -> PyResult<()> {
         clear(thread, REQUEST_EPOCH);
         reclamation::acknowledge(thread.shared);
     }
+    // Other objects' deaths wait for the end of a finalizer: it may hold locks that theirs take.
+    let may_finalize = !thread_state::is_finalizing_object();
     if requests & REQUEST_MERGE != 0 {
         clear(thread, REQUEST_MERGE);
-        thread_state::merge_own_list();
+        if may_finalize {
+            thread_state::merge_own_list();
+        }
     }
     if requests & REQUEST_ZERO_COUNTS != 0 {
         clear(thread, REQUEST_ZERO_COUNTS);
-        zero_counts::reap(thread);
+        if may_finalize {
+            zero_counts::reap(thread);
+        }
     }
     if requests & REQUEST_ZEAL != 0 {
         zeal(thread);

@@ -7,6 +7,7 @@
 //! * The thread-locals: their own thread. They exist for code without the token: drops of owned handles, allocation.
 
 use std::cell::{Cell, UnsafeCell};
+use std::collections::VecDeque;
 use std::ptr::null_mut;
 
 use crate::interp::frame::{DataStack, ExcInfo, Frame};
@@ -150,7 +151,12 @@ pub struct DeallocState {
 #[derive(Default)]
 struct Lists {
     dealloc: UnsafeCell<DeallocState>,
-    pending: UnsafeCell<Vec<Value>>,
+    pending: UnsafeCell<VecDeque<Value>>,
+    /// Entries at the front of `pending` that wait until the finalizer which is running has ended: it may hold locks that
+    /// theirs take.
+    waiting: Cell<usize>,
+    /// Finalizers that are running.
+    depth: Cell<u32>,
 }
 
 /// Whether a second thread has ever been started (never cleared).
@@ -199,7 +205,7 @@ pub fn dealloc_state() -> &'static mut DeallocState {
 #[cold]
 pub fn add_pending(value: Value) {
     // SAFETY: only this thread uses its lists.
-    unsafe { (*(*LISTS.get()).pending.get()).push(value) };
+    unsafe { (*(*LISTS.get()).pending.get()).push_back(value) };
     HAS_PENDING.set(true);
     request_self(REQUEST_PENDING);
 }
@@ -209,12 +215,39 @@ pub fn has_pending() -> bool {
     HAS_PENDING.get()
 }
 
+/// The next object whose finalizer or callbacks are to be run. Whoever runs a finalizer calls [`hold_pending`] around it.
 pub fn take_pending() -> Option<Value> {
     // SAFETY: only this thread uses its lists.
-    let list = unsafe { &mut *(*LISTS.get()).pending.get() };
-    let value = if list.is_empty() { None } else { Some(list.remove(0)) };
-    HAS_PENDING.set(!list.is_empty());
+    let (list, waiting) = unsafe { (&mut *(*LISTS.get()).pending.get(), (*LISTS.get()).waiting.get()) };
+    let value = list.remove(waiting);
+    HAS_PENDING.set(list.len() > waiting);
     value
+}
+
+/// Runs a finalizer or callbacks: what is pending now waits until that is done, what becomes pending meanwhile does not.
+pub fn hold_pending(run: impl FnOnce()) {
+    // SAFETY: only this thread uses its lists; they stay until the thread ends.
+    let lists = unsafe { &*LISTS.get() };
+    let before = lists.waiting.get();
+    // SAFETY: as above; the reference does not last.
+    lists.waiting.set(unsafe { (*lists.pending.get()).len() });
+    HAS_PENDING.set(false);
+    lists.depth.set(lists.depth.get() + 1);
+    run();
+    lists.depth.set(lists.depth.get() - 1);
+    lists.waiting.set(before);
+    // SAFETY: as above.
+    HAS_PENDING.set(unsafe { (*lists.pending.get()).len() } > before);
+    if FREE_THREADED && lists.depth.get() == 0 {
+        // What safepoints within the finalizer have left.
+        request_self(REQUEST_MERGE | REQUEST_ZERO_COUNTS);
+    }
+}
+
+/// Whether a finalizer is running.
+pub fn is_finalizing_object() -> bool {
+    // SAFETY: as above.
+    unsafe { (*LISTS.get()).depth.get() > 0 }
 }
 
 /// Asks this thread to do something at its next safepoint.
