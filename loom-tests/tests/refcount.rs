@@ -27,10 +27,19 @@ impl Object {
     }
 
     fn release(&self, me: u16) {
-        match refcount::release(&self.header, me) {
+        self.follow(refcount::release(&self.header, me));
+    }
+
+    fn follow(&self, after: AfterRelease) {
+        match after {
             AfterRelease::Alive => {}
             AfterRelease::Dead => self.die(),
             AfterRelease::QueueForOwner => *self.queue.lock().unwrap() += 1,
+            AfterRelease::ZeroCount => unreachable!("nothing is deferred here"),
+            AfterRelease::Contended => {
+                let after = refcount::release_contended(&self.header);
+                self.follow(after);
+            }
         }
     }
 
