@@ -308,18 +308,20 @@ fn find_garbage(thread: &mut Thread) -> Vec<Owned> {
 fn finish(garbage: Vec<Owned>, thread: &mut Thread) -> usize {
     // Weak references to garbage are cleared before any finalizer runs; callbacks of references that are not garbage
     // themselves are called.
+    let addresses: hashbrown::HashSet<u64> = garbage.iter().map(|object| object.bits()).collect();
     for object in &garbage {
         // SAFETY: held by the vector.
         let has_weakrefs = unsafe { (*object.header()).has_flag(FLAG_WEAKREFS) };
         if has_weakrefs {
             for reference in crate::types::weakref::references_of(**object) {
-                if garbage.iter().any(|other| other.is(*reference)) && garbage.len() < 64 {
+                if addresses.contains(&reference.bits()) {
                     crate::types::weakref::forget_callback(*reference);
                 }
             }
             crate::types::weakref::run_callbacks_of(object, thread);
         }
     }
+    drop(addresses);
     let mut finalized = false;
     for object in &garbage {
         // SAFETY: held by the vector.
