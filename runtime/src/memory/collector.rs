@@ -73,8 +73,11 @@ pub fn collect_if_due(thread: &mut Thread) {
 /// Zeal mode: every so many safepoints a collection.
 pub fn zeal(thread: &mut Thread) {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    if COUNT.fetch_add(1, Ordering::Relaxed).is_multiple_of(4096) && is_enabled() {
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    if count.is_multiple_of(4096) && is_enabled() {
         collect(thread);
+    } else if count.is_multiple_of(256) {
+        zero_counts::reap(thread);
     }
 }
 
@@ -224,6 +227,7 @@ fn find_garbage(thread: &mut Thread) -> Vec<Owned> {
     let stopped = stop_the_world::stop(thread);
     // Counts: what queues owe is settled first.
     thread_state::settle_merge_lists();
+    zero_counts::settle();
     let mut counts: HashMap<u64, i64> = HashMap::new();
     let mut bytes = 0usize;
     for slot in heap::all_slots() {
@@ -366,6 +370,7 @@ fn finish(garbage: Vec<Owned>, thread: &mut Thread) -> usize {
 fn still_garbage(garbage: Vec<Owned>, thread: &mut Thread) -> Vec<Owned> {
     let stopped = stop_the_world::stop(thread);
     thread_state::settle_merge_lists();
+    zero_counts::settle();
     // One reference of each is the vector's own.
     let mut counts: HashMap<u64, i64> =
         // SAFETY: held by the vector.

@@ -11,6 +11,7 @@
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::null_mut;
 
+use crate::memory::deltas::Deltas;
 use crate::object::header::{DEAD, FLAG_GC, FLAG_LARGE, Header, OWNER_NONE};
 use crate::object::refcount::FREE_THREADED;
 use crate::object::value::Value;
@@ -106,8 +107,12 @@ pub struct HeapSlot {
     large: LeafMutex<Vec<usize>>,
     /// Objects whose counts the owner must merge (object/refcount.rs), one entry per owed reference.
     pub merge_list: LeafMutex<Vec<Value>>,
-    /// Deferred objects without other references (memory/zero_counts.rs).
+    /// Deferred objects that may be dead (memory/zero_counts.rs).
     pub zero_counts: LeafMutex<Vec<Value>>,
+    /// What the slot's thread has changed of the counts of deferred objects.
+    pub deltas: Deltas,
+    /// References to deferred objects that the thread has given back without having taken them, since the last look.
+    pub losses: AtomicUsize,
     /// Entries of the merge list that have been merged; written by the owner.
     pub n_merges: AtomicU64,
     /// Bytes allocated since the last collection; other threads read it.
@@ -160,6 +165,8 @@ pub fn take_slot() -> *mut HeapSlot {
         large: LeafMutex::new(Vec::new()),
         merge_list: LeafMutex::new(Vec::new()),
         zero_counts: LeafMutex::new(Vec::new()),
+        deltas: Deltas::new(),
+        losses: AtomicUsize::new(0),
         n_merges: AtomicU64::new(0),
         allocated: AtomicUsize::new(0),
         collect_at: AtomicUsize::new(MIN_COLLECT_BYTES),

@@ -1,6 +1,7 @@
 //! The runtime's own heap, deferred reclamation and the cycle collector.
 
 pub mod collector;
+pub mod deltas;
 pub mod heap;
 pub mod reclamation;
 pub mod zero_counts;

@@ -1,19 +1,22 @@
-//! The zero-count lists: deferred objects to which no counted reference leads any more (object/refcount.rs).
+//! Deferred objects to which perhaps no counted reference leads any more (object/refcount.rs), and how they die.
 //!
-//! Words on stacks may still use such an object without a count. It dies once a look at all stacks, in a stopped world,
-//! has found none. That is enough: uncounted words come from heap slots, which count, and only stacks hold them across a
-//! safepoint; so an object with the list's reference as its only one, and on no stack, cannot be found again but by a weak
-//! reference, which counts. (PROTOCOLS M1 to M3 describe a period in which each thread scans for itself; stopping the
-//! world for a batch of objects needs neither its second state nor its claims of detached threads.)
+//! Words on stacks may still use such an object without a count, and other threads may have changes to its count of which
+//! nobody else knows (memory/deltas.rs). It dies in a stopped world, when all changes are known, the count is zero and no
+//! stack holds it. That is enough: uncounted words come from heap slots, which count, and only stacks hold them across a
+//! safepoint; so such an object cannot be found again but by a weak reference, which counts. (Periods in which each thread
+//! scans for itself would need more states and a way to claim detached threads; a pause for a batch of objects needs
+//! neither.)
 //!
 //! # Who may touch what
-//! * The list of a heap slot: the slot's thread adds, whoever has stopped the world empties it.
+//! * The list of a heap slot: the slot's thread adds, whoever has stopped the world empties it. Entries own nothing, and may
+//!   be there more than once: a deferred object lives at least until the lists have been emptied.
 
 use hashbrown::HashSet;
 
 use crate::interp::frame::Frame;
-use crate::memory::heap;
-use crate::object::header::FLAG_WEAKREFS;
+use crate::memory::deltas;
+use crate::memory::heap::{self, HeapSlot};
+use crate::object::header::{FLAG_WEAKREFS, Header};
 use crate::object::refcount;
 use crate::object::shape;
 use crate::object::value::{Owned, Value};
@@ -21,15 +24,20 @@ use crate::sync::{AtomicUsize, Ordering};
 use crate::threads::stop_the_world;
 use crate::threads::thread_state::{self, REQUEST_ZERO_COUNTS, Thread};
 
-/// Objects that a list takes before it asks for a look at the stacks, where other threads would have to stop for it.
+/// Objects that a thread lets go of before it asks for a look at the stacks, where other threads would have to stop.
 const BATCH: usize = 256;
 /// Stack words that may be looked at for each object on the lists.
 const WORDS_PER_OBJECT: usize = 64;
 
-/// Entries that the last look left behind, and those that the stacks it saw are worth.
+/// What the entries that the last look left behind, and the stacks that it saw, are worth.
 static BASE: AtomicUsize = AtomicUsize::new(0);
 
-/// Puts an object on the calling thread's list, which takes over the last reference.
+fn header_of<'a>(value: Value) -> &'a Header {
+    // SAFETY: entries are deferred objects, which live at least until the lists have been emptied.
+    unsafe { &*value.header() }
+}
+
+/// Puts an object on the calling thread's list.
 #[cold]
 pub fn add(value: Value) {
     let slot = thread_state::heap_slot();
@@ -52,12 +60,22 @@ pub fn add(value: Value) {
 
 /// Whether somebody may be waiting for the object's death.
 fn is_awaited(value: Value) -> bool {
-    // SAFETY: the list's reference keeps the object alive.
-    let header = unsafe { &*value.header() };
+    let header = header_of(value);
     header.has_flag(FLAG_WEAKREFS) || shape::type_of_header(header).has_finalizer()
 }
 
-/// Frees what is on the lists and on no stack, and what that leaves without references.
+/// The calling thread has given back a reference that it had not taken: the object may be dead.
+#[inline]
+pub fn note_loss(slot: &HeapSlot) {
+    // Relaxed: the slot's thread alone writes it, but for a stopped world.
+    let losses = slot.losses.load(Ordering::Relaxed) + 1;
+    slot.losses.store(losses, Ordering::Relaxed);
+    if losses >= BASE.load(Ordering::Relaxed) + BATCH {
+        thread_state::request_self(REQUEST_ZERO_COUNTS);
+    }
+}
+
+/// Frees deferred objects to which nothing refers, and what that leaves without references.
 pub fn reap(thread: &mut Thread) {
     if !refcount::FREE_THREADED {
         return;
@@ -71,44 +89,66 @@ pub fn reap(thread: &mut Thread) {
     }
 }
 
-/// Objects whose only reference is the one given here. They are no longer deferred.
-fn take_dead(thread: &mut Thread) -> Vec<Owned> {
-    let slots = heap::all_slots();
-    // SAFETY: slots are never freed.
-    if slots.iter().all(|slot| unsafe { (**slot).zero_counts.lock().is_empty() }) {
-        return Vec::new();
-    }
-    let stopped = stop_the_world::stop(thread);
-    let mut entries: Vec<Value> = Vec::new();
-    for &slot in &slots {
-        // SAFETY: as above.
-        entries.append(&mut *unsafe { (*slot).zero_counts.lock() });
-    }
-    // SAFETY: the list's references keep the objects alive.
-    let header_of = |value: &Value| unsafe { &*value.header() };
-    let mut unused: HashSet<u64> =
-        entries.iter().filter(|value| refcount::is_held_by_list_alone(header_of(value))).map(|value| value.bits()).collect();
-    let mut words = 0;
-    if !unused.is_empty() {
-        for_each_stack_word(|word| {
-            words += 1;
-            unused.remove(&word.unmarked().bits());
-        });
-    }
-    let mut dead = Vec::with_capacity(unused.len());
-    let mut kept = Vec::new();
-    for value in entries {
-        let is_alone = refcount::is_held_by_list_alone(header_of(&value));
-        if is_alone && !unused.contains(&value.bits()) {
-            kept.push(value);
-        } else if refcount::unlist(header_of(&value)) {
-            // SAFETY: the list's reference.
-            dead.push(unsafe { Owned::from_raw(value) });
+/// In a stopped world: makes all threads' changes known. Objects whose count looks like zero are on the calling thread's
+/// list afterwards.
+pub fn settle() {
+    if refcount::FREE_THREADED {
+        for slot in heap::all_slots() {
+            // SAFETY: slots are never freed; the world is stopped.
+            unsafe {
+                deltas::settle_all(&*slot);
+                (*slot).losses.store(0, Ordering::Relaxed);
+            }
         }
     }
+}
+
+/// The number of references to an object, for `sys.getrefcount`.
+pub fn count(value: Value, thread: &mut Thread) -> i64 {
+    // SAFETY: a live object.
+    let header = unsafe { &*value.header() };
+    if header.is_deferred() {
+        let stopped = stop_the_world::stop(thread);
+        settle();
+        drop(stopped);
+    }
+    refcount::count(header)
+}
+
+/// Objects whose only reference is the one given here. They are no longer deferred.
+fn take_dead(thread: &mut Thread) -> Vec<Owned> {
+    let stopped = stop_the_world::stop(thread);
+    thread_state::settle_merge_lists();
+    settle();
+    let mut unreferenced: HashSet<u64> = HashSet::new();
+    for slot in heap::all_slots() {
+        // SAFETY: slots are never freed.
+        let list = std::mem::take(&mut *unsafe { (*slot).zero_counts.lock() });
+        unreferenced.extend(list.into_iter().filter(|value| refcount::settled_count(header_of(*value)) <= 0).map(Value::bits));
+    }
+    let (mut words, mut kept) = (0, Vec::new());
+    if !unreferenced.is_empty() {
+        for_each_stack_word(|word| {
+            words += 1;
+            if unreferenced.remove(&word.unmarked().bits()) {
+                kept.push(word.unmarked());
+            }
+        });
+    }
+    let dead: Vec<Owned> = unreferenced
+        .into_iter()
+        .map(|address| {
+            // SAFETY: an object, alive so far.
+            unsafe {
+                let value = Value::from_header(address as *const Header);
+                refcount::undefer(&*value.header());
+                Owned::from_raw(value)
+            }
+        })
+        .collect();
     BASE.store(kept.len() + words / WORDS_PER_OBJECT, Ordering::Relaxed);
     // SAFETY: this thread's slot.
-    *unsafe { (*thread_state::heap_slot()).zero_counts.lock() } = kept;
+    unsafe { (*thread_state::heap_slot()).zero_counts.lock().extend(kept) };
     drop(stopped);
     dead
 }

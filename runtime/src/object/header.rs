@@ -128,7 +128,7 @@ impl Header {
             self.flags.fetch_or(FLAG_DEFERRED, Ordering::Relaxed);
             self.local_refs.store(0, Ordering::Relaxed);
             self.owner.store(OWNER_NONE, Ordering::Relaxed);
-            self.shared_refs.store(crate::object::refcount::SHARED_ONE | crate::object::refcount::MERGED, Ordering::Relaxed);
+            self.shared_refs.store(crate::object::refcount::BORN_DEFERRED, Ordering::Relaxed);
         }
     }
 

@@ -8,7 +8,7 @@
 //!   thread's teardown list until the outermost dealloc works it off.
 
 use crate::memory::heap::{HeapSlot, Kind, MAX_SMALL};
-use crate::memory::reclamation;
+use crate::memory::{deltas, reclamation};
 use crate::object::header::{DEAD, FLAG_FINALIZED, FLAG_GC, FLAG_LARGE, FLAG_WEAKREFS, Header, OWNER_NONE};
 use crate::object::refcount::{self, AfterRelease, FREE_THREADED};
 use crate::object::shape::{self, ShapeId};
@@ -102,7 +102,10 @@ pub fn allocate_object<T>(ty: &TypeObject, make: impl FnOnce(Header) -> T) -> Ow
 #[inline(always)]
 pub unsafe fn retain_pointer(value: Value) {
     // SAFETY: the caller's obligation.
-    refcount::retain(unsafe { &*value.header() }, thread_state::slot_id());
+    let header = unsafe { &*value.header() };
+    if !refcount::retain_own(header, thread_state::slot_id()) && !deltas::retain(header) {
+        refcount::retain_shared(header);
+    }
 }
 
 /// # Safety
@@ -110,14 +113,19 @@ pub unsafe fn retain_pointer(value: Value) {
 #[inline]
 pub unsafe fn retain_foreign_pointer(value: Value) {
     // SAFETY: the caller's obligation.
-    refcount::retain_foreign(unsafe { &*value.header() }, thread_state::slot_id());
+    let header = unsafe { &*value.header() };
+    if !refcount::FREE_THREADED || !deltas::retain(header) {
+        refcount::retain_foreign(header, thread_state::slot_id());
+    }
 }
 
 /// Tries to take a reference to what a heap slot held a moment ago.
 #[inline(always)]
 pub fn try_retain_pointer(value: Value) -> bool {
     // SAFETY: header words of object blocks stay readable until a memory grace period is over.
-    refcount::try_retain(unsafe { &*value.header() }, thread_state::slot_id())
+    let header = unsafe { &*value.header() };
+    // What is in the table is alive.
+    (refcount::FREE_THREADED && deltas::retain(header)) || refcount::try_retain(header, thread_state::slot_id())
 }
 
 /// Takes a reference to what a heap slot held a moment ago, if that needs no atomic operation.
@@ -135,11 +143,24 @@ pub fn try_retain_own_pointer(value: Value) -> bool {
 pub unsafe fn release_pointer(value: Value) {
     // SAFETY: the caller's obligation.
     let header = unsafe { &*value.header() };
-    match refcount::release(header, thread_state::slot_id()) {
-        AfterRelease::Alive => {}
+    match refcount::release_own(header, thread_state::slot_id()) {
+        Some(AfterRelease::Alive) => {}
         // SAFETY: what the counts said.
-        after => unsafe { follow_release(value, after) },
+        Some(after) => unsafe { follow_release(value, after) },
+        None => release_foreign(value),
     }
+}
+
+/// Gives back a reference to an object that is not this thread's own.
+#[inline(never)]
+fn release_foreign(value: Value) {
+    // SAFETY: the reference keeps the object alive.
+    let header = unsafe { &*value.header() };
+    if header.is_deferred() {
+        return deltas::release(header);
+    }
+    // SAFETY: what the counts said.
+    unsafe { follow_release(value, refcount::release_shared(header)) };
 }
 
 /// Does what the counts said after a reference was given back.

@@ -11,11 +11,12 @@
 //! | queued | 10 | the owner has been asked to merge |
 //! | merged | 11 | `shared_refs` is the whole count, there is no owner |
 //!
-//! A *deferred* object ([`FLAG_DEFERRED`]) may also be used by words on stacks that own no count, so a count of zero
-//! does not mean that nobody uses it: whoever gives back the last reference does not subtract it but puts it on the
-//! zero-count list (memory/zero_counts.rs), which finds out. Thus the count of a deferred object never falls to zero, and
-//! an object is on the list at most once. An object is born deferred, or promoted by a thread that has lost a race for
-//! its count while holding a reference. A deferred object has no owner, or gets none as soon as the owner merges.
+//! A *deferred* object ([`FLAG_DEFERRED`]) may also be used by words on stacks that own no count, and threads keep their
+//! changes to its count to themselves for a while (memory/deltas.rs). Its shared count stands [`BIAS`] above the true one,
+//! so that no sum of part of the changes comes near zero; whether it is dead is found out in a stopped world alone
+//! (memory/zero_counts.rs). An object is born deferred, or promoted by a thread that has lost a race for its count while
+//! holding a reference: first comes the bias, then the flag. A deferred object has no owner, or gets none as soon as the
+//! owner merges.
 //!
 //! States only move up. The true count is `local_refs + shared - (entries in the merge queue)`; the shared count is
 //! never below zero, since a foreign release that would make it so queues the object instead (PROTOCOLS M6).
@@ -37,6 +38,16 @@ pub const QUEUED: u32 = 2;
 pub const MERGED: u32 = 3;
 /// A shared count that has reached this is sticky.
 const SHARED_STICKY: u32 = STICKY << 2;
+/// What the shared count of a deferred object holds besides its references.
+pub const BIAS: u32 = 1 << 26;
+/// `shared_refs` of an object that is born deferred, with one reference.
+pub const BORN_DEFERRED: u32 = ((BIAS + 1) << 2) | MERGED;
+
+/// Whether the shared word is that of a deferred object, or of one that is just being promoted. No other object has so
+/// many references: it is not promoted then.
+fn is_biased(word: u32) -> bool {
+    word >> 2 >= BIAS / 2
+}
 
 /// What became of the object when a reference was given back.
 #[must_use]
@@ -47,7 +58,8 @@ pub enum AfterRelease {
     Dead,
     /// The caller must put the object on its owner's merge list; the list then owns the reference.
     QueueForOwner,
-    /// The caller must put the object on the zero-count list; the list then owns the last reference.
+    /// The object is deferred, and as far as this thread can see nothing refers to it: the caller puts it on the list of
+    /// those to be looked at.
     ZeroCount,
     /// Another thread came in between; nothing has been given back. The caller goes on with [`promote_and_release`], or
     /// with [`release_contended`] if the object is not to be deferred.
@@ -79,11 +91,43 @@ pub fn retain(object: &Header, me: u16) {
 
 // Inline: a call would make every handler that may take a count save registers.
 #[inline(always)]
-fn retain_shared(object: &Header) {
+pub fn retain_shared(object: &Header) {
     // Relaxed: a reference is held already, so nothing needs to be ordered before this one.
     if object.shared_refs.load(Ordering::Relaxed) < SHARED_STICKY {
         object.shared_refs.fetch_add(SHARED_ONE, Ordering::Relaxed);
     }
+}
+
+/// Takes one more reference if that needs no atomic operation: the object is the caller's own or immortal.
+#[inline(always)]
+pub fn retain_own(object: &Header, me: u16) -> bool {
+    if !FREE_THREADED {
+        retain(object, me);
+        return true;
+    }
+    // Relaxed: see `retain`.
+    let owner = object.owner.load(Ordering::Relaxed);
+    if owner == me {
+        let refs = object.local_refs.load(Ordering::Relaxed);
+        if refs < STICKY {
+            object.local_refs.store(refs + 1, Ordering::Relaxed);
+        }
+        return true;
+    }
+    owner == OWNER_IMMORTAL
+}
+
+/// Gives one reference back if the object is the caller's own or immortal; none: nothing has happened.
+#[inline(always)]
+pub fn release_own(object: &Header, me: u16) -> Option<AfterRelease> {
+    if FREE_THREADED {
+        // Relaxed: see `retain`.
+        let owner = object.owner.load(Ordering::Relaxed);
+        if owner != me && owner != OWNER_IMMORTAL {
+            return None;
+        }
+    }
+    Some(release(object, me))
 }
 
 /// Gives one reference back. `me` is the caller's heap slot.
@@ -157,18 +201,16 @@ pub fn merge(object: &Header, owed: u32) -> AfterRelease {
     object.local_refs.store(0, Ordering::Relaxed);
     // Release, and before the state changes: who sees "merged" also sees that there is no owner.
     object.owner.store(OWNER_NONE, Ordering::Release);
-    // Acquire: with a count of zero comes the flag that the last promoter set.
-    let mut word = object.shared_refs.load(Ordering::Acquire);
+    let mut word = object.shared_refs.load(Ordering::Relaxed);
     loop {
         let total = i64::from(word >> 2) + i64::from(local) - i64::from(owed);
         let total = if local >= STICKY || word >= SHARED_STICKY { i64::from(STICKY) } else { total };
-        // The one who made the object deferred held a shared reference: where the count is zero, the flag is settled.
-        let is_listed = total <= 0 && object.is_deferred();
-        let merged = if is_listed { SHARED_ONE | MERGED } else { ((total.max(0) as u32).min(STICKY) << 2) | MERGED };
+        let merged = ((total.max(0) as u32).min(STICKY) << 2) | MERGED;
         // AcqRel: publishes the owner's accesses to who frees it later, and takes in those of foreign releases.
-        match object.shared_refs.compare_exchange_weak(word, merged, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) if is_listed => return AfterRelease::ZeroCount,
-            Ok(_) => return if total <= 0 { AfterRelease::Dead } else { AfterRelease::Alive },
+        match object.shared_refs.compare_exchange_weak(word, merged, Ordering::AcqRel, Ordering::Relaxed) {
+            Ok(_) if total <= 0 => return AfterRelease::Dead,
+            Ok(_) if is_biased(merged) && merged >> 2 <= BIAS => return AfterRelease::ZeroCount,
+            Ok(_) => return AfterRelease::Alive,
             Err(now) => word = now,
         }
     }
@@ -201,16 +243,12 @@ pub fn promote_and_release(object: &Header) -> AfterRelease {
 /// None: another thread changed the count in between.
 #[inline(always)]
 fn release_shared_once(object: &Header) -> Option<AfterRelease> {
-    // Acquire: with a count of one comes the flag that the last promoter set.
-    let word = object.shared_refs.load(Ordering::Acquire);
+    // Relaxed: the exchange below orders.
+    let word = object.shared_refs.load(Ordering::Relaxed);
     if word >= SHARED_STICKY {
         return Some(AfterRelease::Alive);
     }
     let state = word & STATE_MASK;
-    if word == SHARED_ONE | MERGED && object.is_deferred() {
-        // The reference goes to the list as it is.
-        return Some(AfterRelease::ZeroCount);
-    }
     let next = if word < SHARED_ONE {
         if state == MERGED {
             // A merged object at zero is dead already; only a double release gets here.
@@ -225,6 +263,7 @@ fn release_shared_once(object: &Header) -> Option<AfterRelease> {
     match object.shared_refs.compare_exchange(word, next, Ordering::AcqRel, Ordering::Relaxed) {
         Ok(_) if word < SHARED_ONE => Some(AfterRelease::QueueForOwner),
         Ok(_) if next == MERGED => Some(AfterRelease::Dead),
+        Ok(_) if is_biased(next) && next >> 2 <= BIAS => Some(AfterRelease::ZeroCount),
         Ok(_) => Some(AfterRelease::Alive),
         Err(_) => None,
     }
@@ -235,42 +274,55 @@ fn promote(object: &Header) -> bool {
     // Relaxed: the exchange below orders.
     let mut word = object.shared_refs.load(Ordering::Relaxed);
     loop {
-        // Without a shared count it is not certain that the flag comes before the last release.
-        if word < SHARED_ONE || word >= SHARED_STICKY {
+        // Without a shared count the last release could come before the bias; with the bias another thread has done it.
+        if word < SHARED_ONE || is_biased(word) {
             return false;
         }
-        // Relaxed: published by the exchange below, or by that of this thread's release.
-        object.set_flag(FLAG_DEFERRED);
-        if word & STATE_MASK >= QUEUED {
-            return false;
-        }
-        // Release: the flag is there before the owner can find the count at zero.
-        match object.shared_refs.compare_exchange_weak(word, (word & !STATE_MASK) | QUEUED, Ordering::Release, Ordering::Relaxed) {
-            Ok(_) => return true,
+        let asks_owner = word & STATE_MASK < QUEUED;
+        let state = if asks_owner { QUEUED } else { word & STATE_MASK };
+        let next = ((word & !STATE_MASK) + (BIAS << 2)) | state;
+        // AcqRel: from here on no release finds a count of zero; only then may others see the flag.
+        match object.shared_refs.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
+            Ok(_) => {
+                object.set_flag(FLAG_DEFERRED);
+                return asks_owner;
+            }
             Err(now) => word = now,
         }
     }
 }
 
-/// In a stopped world: gives back the reference that the zero-count list holds. True if it was the only one; then it is
-/// still there, and the object is no longer deferred.
-pub fn unlist(object: &Header) -> bool {
-    // Relaxed: the world is stopped.
-    let word = object.shared_refs.load(Ordering::Relaxed);
-    if word == SHARED_ONE | MERGED {
-        object.clear_flag(FLAG_DEFERRED);
-        return true;
+/// Adds a thread's changes to the count of a deferred object. True if that now looks like zero: then the object is to be
+/// looked at in a stopped world, when all threads' changes are known.
+pub fn apply(object: &Header, delta: i64) -> bool {
+    let mut word = object.shared_refs.load(Ordering::Relaxed);
+    loop {
+        if word >= SHARED_STICKY {
+            return false;
+        }
+        let count = (i64::from(word >> 2) + delta).clamp(0, i64::from(STICKY)) as u32;
+        let next = (count << 2) | (word & STATE_MASK);
+        // Release: this thread's accesses come before a free that a stopped world decides.
+        match object.shared_refs.compare_exchange_weak(word, next, Ordering::Release, Ordering::Relaxed) {
+            Ok(_) => return count <= BIAS,
+            Err(now) => word = now,
+        }
     }
-    if word < SHARED_STICKY {
-        object.shared_refs.store(word - SHARED_ONE, Ordering::Relaxed);
-    }
-    false
 }
 
-/// Whether the zero-count list's reference is the only one that is counted.
-pub fn is_held_by_list_alone(object: &Header) -> bool {
+/// In a stopped world, when all changes have been applied: the number of references of a deferred object.
+pub fn settled_count(object: &Header) -> i64 {
     // Relaxed: the world is stopped.
-    object.shared_refs.load(Ordering::Relaxed) == SHARED_ONE | MERGED
+    i64::from(object.shared_refs.load(Ordering::Relaxed) >> 2) - i64::from(BIAS) + i64::from(object.local_refs.load(Ordering::Relaxed))
+}
+
+/// In a stopped world: makes an object to which nothing refers an ordinary one with a single reference, the caller's.
+pub fn undefer(object: &Header) {
+    object.clear_flag(FLAG_DEFERRED);
+    // Relaxed: the world is stopped.
+    object.local_refs.store(0, Ordering::Relaxed);
+    object.owner.store(OWNER_NONE, Ordering::Relaxed);
+    object.shared_refs.store(SHARED_ONE | MERGED, Ordering::Relaxed);
 }
 
 /// An entry of a merge queue is worked off: by the owner, by whoever has claimed its idle slot, or in a stopped world.
@@ -396,8 +448,8 @@ pub fn is_unique(object: &Header, me: u16) -> bool {
         return !FREE_THREADED
             || (object.owner.load(Ordering::Relaxed) == me && object.shared_refs.load(Ordering::Acquire) == 0);
     }
-    // A deferred object may be in use without a count.
-    FREE_THREADED && object.shared_refs.load(Ordering::Acquire) == (SHARED_ONE | MERGED) && !object.is_deferred()
+    // The count of a deferred object, which may be in use without a count, is biased.
+    FREE_THREADED && object.shared_refs.load(Ordering::Acquire) == (SHARED_ONE | MERGED)
 }
 
 /// The number of references as far as it can be known without stopping other threads.
@@ -410,5 +462,7 @@ pub fn count(object: &Header) -> i64 {
     if !FREE_THREADED {
         return i64::from(local);
     }
-    i64::from(local) + i64::from(object.shared_refs.load(Ordering::Relaxed) >> 2)
+    let word = object.shared_refs.load(Ordering::Relaxed);
+    let bias = if is_biased(word) && word < SHARED_STICKY { i64::from(BIAS) } else { 0 };
+    i64::from(local) + i64::from(word >> 2) - bias
 }

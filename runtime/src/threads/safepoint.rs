@@ -47,7 +47,8 @@ pub fn serve(thread: &mut Thread) -> PyResult<()> {
         clear(thread, REQUEST_COLLECT);
         collector::collect_if_due(thread);
     }
-    if requests & REQUEST_PENDING != 0 {
+    // Here and not at the next release: that may be where the program holds a lock which a finalizer takes.
+    if requests & REQUEST_PENDING != 0 || (may_finalize && thread_state::has_pending()) {
         clear(thread, REQUEST_PENDING);
         lifetime::drain_pending(thread);
     }
@@ -92,6 +93,5 @@ fn zeal(thread: &mut Thread) {
     thread_state::merge_own_list();
     reclamation::advance();
     reclamation::acknowledge(thread.shared);
-    zero_counts::reap(thread);
     collector::zeal(thread);
 }

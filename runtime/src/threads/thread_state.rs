@@ -12,6 +12,7 @@ use std::ptr::null_mut;
 
 use crate::interp::frame::{DataStack, ExcInfo, Frame};
 use crate::interpreter::Interpreter;
+use crate::memory::deltas::{self, Deltas};
 use crate::memory::heap::{self, HeapSlot};
 use crate::memory::reclamation;
 use crate::object::refcount::{self, AfterRelease, FREE_THREADED};
@@ -137,6 +138,7 @@ thread_local! {
     static SLOT: Cell<*mut HeapSlot> = const { Cell::new(null_mut()) };
     static SLOT_ID: Cell<u16> = const { Cell::new(0xFFFE) };
     static LISTS: Cell<*mut Lists> = const { Cell::new(null_mut()) };
+    static DELTAS: Cell<*const Deltas> = const { Cell::new(&raw const deltas::NONE) };
     static HAS_PENDING: Cell<bool> = const { Cell::new(false) };
     static GC_BYTES: Cell<isize> = const { Cell::new(0) };
 }
@@ -169,6 +171,12 @@ static IDLE_SHARED: LeafMutex<Vec<&'static ThreadShared>> = LeafMutex::new(Vec::
 #[inline(always)]
 pub fn heap_slot() -> *mut HeapSlot {
     SLOT.get()
+}
+
+/// The table of the calling thread's changes to counts.
+#[inline(always)]
+pub fn deltas() -> *const Deltas {
+    DELTAS.get()
 }
 
 #[inline(always)]
@@ -324,7 +332,10 @@ pub fn register(interpreter: &'static Interpreter, is_main: bool, native_limit: 
     let slot = heap::take_slot();
     SLOT.set(slot);
     // SAFETY: slots are never freed.
-    SLOT_ID.set(unsafe { (*slot).id });
+    unsafe {
+        SLOT_ID.set((*slot).id);
+        DELTAS.set(&raw const (*slot).deltas);
+    }
     if LISTS.get().is_null() {
         LISTS.set(Box::into_raw(Box::default()));
     }
@@ -417,6 +428,7 @@ pub fn unregister(mut thread: Box<Thread>) {
     CURRENT.set(null_mut());
     SLOT.set(null_mut());
     SLOT_ID.set(0xFFFE);
+    DELTAS.set(&raw const deltas::NONE);
     let lists = LISTS.replace(null_mut());
     if !lists.is_null() {
         // SAFETY: made by `register`, used by this thread only, and no longer reachable.

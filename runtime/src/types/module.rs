@@ -267,12 +267,8 @@ unsafe fn traverse(value: Value, visit: &mut dyn FnMut(Value)) {
 }
 
 unsafe fn clear(value: Value) {
-    // SAFETY: the dict itself stays: functions of the module may still run. Its contents go.
-    unsafe {
-        if let Some(dict) = of(value).dict.peek() {
-            dict::clear(dict);
-        }
-    }
+    // The dict goes its own way: functions of the module may keep it.
+    drop(of(value).dict.replace(&of(value).header, None));
 }
 
 pub static SPEC: TypeSpec = TypeSpec {

@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use pyrt_runtime::codecs::fs_decode;
 use pyrt_runtime::exceptions::exc;
-use pyrt_runtime::object::refcount;
+use pyrt_runtime::memory::zero_counts;
 use pyrt_runtime::protocol::args::Args;
 use pyrt_runtime::protocol::native::NativeFn;
 use pyrt_runtime::threads::gil;
@@ -152,9 +152,8 @@ fn is_gil_enabled(_module: Value, _thread: &mut Thread) -> PyResult {
     Ok(Owned::bool(gil::is_enabled()))
 }
 
-fn getrefcount(_module: Value, value: Value, _thread: &mut Thread) -> PyResult {
-    // SAFETY: a pointer value is a live object.
-    Ok(Owned::int(if value.is_pointer() { unsafe { refcount::count(&*value.header()) } } else { i64::from(u32::MAX) }))
+fn getrefcount(_module: Value, value: Value, thread: &mut Thread) -> PyResult {
+    Ok(Owned::int(if value.is_pointer() { zero_counts::count(value, thread) } else { i64::from(u32::MAX) }))
 }
 
 fn is_immortal(_module: Value, value: Value, _thread: &mut Thread) -> PyResult {
