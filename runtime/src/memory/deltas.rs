@@ -35,6 +35,8 @@ struct Entry {
 /// A thread's table.
 pub struct Deltas {
     entries: UnsafeCell<[Entry; ENTRIES]>,
+    /// One bit for each entry whose object has lost more than the thread had taken, since the tables were last emptied.
+    has_lost: UnsafeCell<[u64; ENTRIES / 64]>,
 }
 
 // SAFETY: see "Who may touch what".
@@ -45,14 +47,32 @@ pub static NONE: Deltas = Deltas::new();
 
 impl Deltas {
     pub const fn new() -> Deltas {
-        Deltas { entries: UnsafeCell::new([Entry { object: 0, delta: 0 }; ENTRIES]) }
+        Deltas { entries: UnsafeCell::new([Entry { object: 0, delta: 0 }; ENTRIES]), has_lost: UnsafeCell::new([0; ENTRIES / 64]) }
     }
 
     #[inline(always)]
     fn entry(&self, object: &Header) -> *mut Entry {
-        let address = std::ptr::from_ref(object) as usize;
         // SAFETY: within the array.
-        unsafe { self.entries.get().cast::<Entry>().add(((address >> 4) ^ (address >> 13)) % ENTRIES) }
+        unsafe { self.entries.get().cast::<Entry>().add(Deltas::place(object)) }
+    }
+
+    #[inline(always)]
+    fn place(object: &Header) -> usize {
+        let address = std::ptr::from_ref(object) as usize;
+        ((address >> 4) ^ (address >> 13)) % ENTRIES
+    }
+
+    /// Whether the entry at `place` loses for the first time.
+    ///
+    /// # Safety
+    /// The caller has the table to itself.
+    unsafe fn note_loss(&self, place: usize) -> bool {
+        // SAFETY: the caller's obligation; within the array.
+        let word = unsafe { &mut *self.has_lost.get().cast::<u64>().add(place / 64) };
+        let bit = 1 << (place % 64);
+        let is_first = *word & bit == 0;
+        *word |= bit;
+        is_first
     }
 }
 
@@ -84,6 +104,8 @@ pub fn release(object: &Header) {
         let address = std::ptr::from_ref(object) as usize;
         if (*entry).object != address {
             let old = entry.replace(Entry { object: address, delta: 0 });
+            let place = Deltas::place(object);
+            *(*slot).deltas.has_lost.get().cast::<u64>().add(place / 64) &= !(1 << (place % 64));
             settle(old);
         }
         (*entry).delta -= 1;
@@ -93,7 +115,7 @@ pub fn release(object: &Header) {
             if refcount::count(object) + delta <= 0 {
                 zero_counts::add(Value::from_header(object));
             }
-        } else if delta == -1 {
+        } else if delta == -1 && (*slot).deltas.note_loss(Deltas::place(object)) {
             // A reference that came from elsewhere has gone.
             zero_counts::note_loss(&*slot);
         } else if delta <= -LARGEST {
@@ -116,6 +138,9 @@ fn settle(entry: Entry) {
 /// In a stopped world: applies what is in a slot's table and empties it.
 pub fn settle_all(slot: &HeapSlot) {
     // SAFETY: the world is stopped.
-    let entries = unsafe { slot.deltas.entries.get().replace([Entry { object: 0, delta: 0 }; ENTRIES]) };
+    let entries = unsafe {
+        slot.deltas.has_lost.get().write([0; ENTRIES / 64]);
+        slot.deltas.entries.get().replace([Entry { object: 0, delta: 0 }; ENTRIES])
+    };
     entries.into_iter().for_each(settle);
 }

@@ -31,6 +31,9 @@ const WORDS_PER_OBJECT: usize = 64;
 
 /// What the entries that the last look left behind, and the stacks that it saw, are worth.
 static BASE: AtomicUsize = AtomicUsize::new(0);
+/// Losses after which a thread asks for a look: more where looks find little.
+static LOSSES: AtomicUsize = AtomicUsize::new(BATCH);
+const MOST_LOSSES: usize = 1 << 16;
 
 fn header_of<'a>(value: Value) -> &'a Header {
     // SAFETY: entries are deferred objects, which live at least until the lists have been emptied.
@@ -70,7 +73,7 @@ pub fn note_loss(slot: &HeapSlot) {
     // Relaxed: the slot's thread alone writes it, but for a stopped world.
     let losses = slot.losses.load(Ordering::Relaxed) + 1;
     slot.losses.store(losses, Ordering::Relaxed);
-    if losses >= BASE.load(Ordering::Relaxed) + BATCH {
+    if losses >= BASE.load(Ordering::Relaxed) + LOSSES.load(Ordering::Relaxed) {
         thread_state::request_self(REQUEST_ZERO_COUNTS);
     }
 }
@@ -118,6 +121,8 @@ pub fn count(value: Value, thread: &mut Thread) -> i64 {
 /// Objects whose only reference is the one given here. They are no longer deferred.
 fn take_dead(thread: &mut Thread) -> Vec<Owned> {
     let stopped = stop_the_world::stop(thread);
+    // SAFETY: slots are never freed.
+    let losses: usize = heap::all_slots().into_iter().map(|slot| unsafe { (*slot).losses.load(Ordering::Relaxed) }).sum();
     thread_state::settle_merge_lists();
     settle();
     let mut unreferenced: HashSet<u64> = HashSet::new();
@@ -146,6 +151,8 @@ fn take_dead(thread: &mut Thread) -> Vec<Owned> {
             }
         })
         .collect();
+    let batch = LOSSES.load(Ordering::Relaxed);
+    LOSSES.store(if dead.len() * 8 >= losses { BATCH } else { (batch * 2).min(MOST_LOSSES) }, Ordering::Relaxed);
     BASE.store(kept.len() + words / WORDS_PER_OBJECT, Ordering::Relaxed);
     // SAFETY: this thread's slot.
     unsafe { (*thread_state::heap_slot()).zero_counts.lock().extend(kept) };

@@ -119,6 +119,12 @@ pub unsafe fn retain_foreign_pointer(value: Value) {
     }
 }
 
+/// Whether nobody but the calling thread can use the object.
+#[inline(always)]
+pub fn is_private(header: &Header) -> bool {
+    refcount::is_private(header, thread_state::slot_id())
+}
+
 /// Tries to take a reference to what a heap slot held a moment ago.
 #[inline(always)]
 pub fn try_retain_pointer(value: Value) -> bool {

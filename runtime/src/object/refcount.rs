@@ -452,6 +452,13 @@ pub fn is_unique(object: &Header, me: u16) -> bool {
     FREE_THREADED && object.shared_refs.load(Ordering::Acquire) == (SHARED_ONE | MERGED)
 }
 
+/// Whether only the calling thread has references to the object, and no other can take one: what it changes nobody sees.
+#[inline(always)]
+pub fn is_private(object: &Header, me: u16) -> bool {
+    // Relaxed: a thread that gets a reference later gets it from this one.
+    !FREE_THREADED || (object.owner.load(Ordering::Relaxed) == me && object.shared_refs.load(Ordering::Relaxed) == 0)
+}
+
 /// The number of references as far as it can be known without stopping other threads.
 pub fn count(object: &Header) -> i64 {
     // Relaxed: a snapshot.

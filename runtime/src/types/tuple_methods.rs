@@ -252,7 +252,7 @@ pub fn new_iterator(tuple: Value) -> Owned {
 #[inline(always)]
 pub fn next_item(iterator: Value) -> Option<Owned> {
     let this = iterator_of(iterator);
-    if crate::object::FREE_THREADED && crate::threads::thread_state::has_other_threads() {
+    if !crate::object::lifetime::is_private(&this.header) {
         return next_shared(this);
     }
     let tuple = this.tuple.peek()?;

@@ -55,15 +55,14 @@ fn advance(index: &AtomicI64, by: i64) -> i64 {
 pub fn next_item(iterator: Value) -> Option<Owned> {
     let this = of(iterator);
     let list = this.list.peek()?;
-    // The iterator keeps the list alive: it is only let go by the thread that finds the end, and freed no earlier than at
-    // this thread's next safepoint in the free-threaded build only if another thread exhausts it; then the item load
-    // below reads a list that is still readable memory.
-    let held = if crate::object::FREE_THREADED && crate::threads::thread_state::has_other_threads() {
-        Some(this.list.load(&this.header)?)
+    // The iterator keeps the list alive until it is exhausted, which another thread could find.
+    let (held, index) = if crate::object::lifetime::is_private(&this.header) {
+        let index = this.index.load(Ordering::Relaxed);
+        this.index.store(index + 1, Ordering::Relaxed);
+        (None, index)
     } else {
-        None
+        (Some(this.list.load(&this.header)?), advance(&this.index, 1))
     };
-    let index = advance(&this.index, 1);
     let item = ListObject::of(held.as_ref().map_or(list, Owned::value)).get(index as usize);
     if item.is_none() {
         drop(this.list.replace(&this.header, None));
