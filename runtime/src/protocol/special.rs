@@ -42,6 +42,44 @@ pub fn is_instance(value: Value, class: Value, thread: &mut Thread) -> PyResult<
     is_instance_plain(value, class, thread)
 }
 
+/// `isinstance(value, class)` where that is decided without running Python code: plain classes, and tuples of them.
+pub fn is_instance_by_classes(value: Value, class: Value, thread: &mut Thread) -> Option<bool> {
+    if class.has_shape(shapes::TYPE) {
+        let own = value.type_object();
+        if own.is_subtype(TypeObject::of(class)) {
+            return Some(true);
+        }
+        return if claims_own_class(own, thread) { Some(false) } else { None };
+    }
+    if !class.has_shape(shapes::TUPLE) {
+        return None;
+    }
+    let own = value.type_object();
+    for &one in TupleObject::of(class).items() {
+        if !one.has_shape(shapes::TYPE) {
+            return None;
+        }
+        if own.is_subtype(TypeObject::of(one)) {
+            return Some(true);
+        }
+    }
+    if claims_own_class(own, thread) { Some(false) } else { None }
+}
+
+/// Whether `__class__` of the instances of a type says what it is: they are no proxies.
+fn claims_own_class(ty: &TypeObject, thread: &mut Thread) -> bool {
+    if !attribute::uses_generic_lookup(ty) {
+        return false;
+    }
+    if !ty.has_flag(crate::types::type_object::TYPE_HEAP) {
+        return true;
+    }
+    let name = crate::names::names().__class__;
+    let usual = attribute::lookup_type(crate::types::builtin_types::OBJECT.get(), name, thread);
+    let own = attribute::lookup_type(ty, name, thread);
+    own.zip(usual).is_some_and(|(own, usual)| own.is(*usual))
+}
+
 /// `type.__instancecheck__`: by the MRO, then by `__class__`.
 pub fn is_instance_plain(value: Value, class: Value, thread: &mut Thread) -> PyResult<bool> {
     if is_type(class) {
@@ -50,7 +88,7 @@ pub fn is_instance_plain(value: Value, class: Value, thread: &mut Thread) -> PyR
             return Ok(true);
         }
         // A proxy may claim another class.
-        if attribute::uses_generic_lookup(value.type_object()) && !value.type_has_flag(crate::types::type_object::TYPE_HEAP) {
+        if claims_own_class(value.type_object(), thread) {
             return Ok(false);
         }
         let claimed = attribute::get_optional(value, crate::names::names().__class__, thread)?;

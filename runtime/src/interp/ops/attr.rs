@@ -50,9 +50,7 @@ fn guard(object: Value, word: u64, kind: u8) -> bool {
         return false;
     }
     let shape = object.shape();
-    shape == inline_cache::shape_of(word)
-        && shape::entry(shape).version() == inline_cache::version_of(word)
-        && inline_cache::kind_of(word) == kind
+    inline_cache::is_fact(word, shape, shape::entry(shape).version(), kind)
 }
 
 /// Puts a fact in front, and the one that was there behind it.
@@ -278,19 +276,23 @@ fn instance_slot<'a>(cell: &CacheCell, object: Value) -> Option<&'a Slot> {
 
 #[inline(always)]
 pub fn load_attr_instance_value(r: &mut Regs<'_>, oparg: u32) -> Flow {
-    let cell = r.cell();
-    let Some(slot) = instance_slot(cell, r.value(1)) else { return miss_load(r, cell) };
-    match attribute::load_inline_own(slot) {
-        Some(value) => finish_load(r, value, oparg),
-        None => r.instead(Opcode::INSTRUMENTED_LOAD_SUPER_ATTR),
+    let (cell, object) = (r.cell(), r.value(1));
+    let word = cell.word();
+    if guard(object, word, KIND_INSTANCE) {
+        // SAFETY: the shape has an attribute slot there, and slots never change their name.
+        if let Some(value) = attribute::load_inline_own(unsafe { slot_at(object, inline_cache::slot_of(word)) }) {
+            return finish_load(r, value, oparg);
+        }
     }
+    r.instead(Opcode::INSTRUMENTED_LOAD_SUPER_ATTR)
 }
 
-/// LOAD_ATTR_INSTANCE_VALUE of a value that other threads may use.
+/// LOAD_ATTR_INSTANCE_VALUE by the cell's second fact, or of a value that other threads may use.
 #[inline(always)]
 pub fn load_attr_instance_value_shared(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let (cell, object) = (r.cell(), r.value(1));
-    match instance_slot(cell, object).and_then(|slot| attribute::load_inline(slot, object)) {
+    let Some(slot) = instance_slot(cell, object) else { return miss_load(r, cell) };
+    match attribute::load_inline(slot, object) {
         Some(value) => finish_load(r, value, oparg),
         None => r.miss(Opcode::LOAD_ATTR),
     }
@@ -303,11 +305,7 @@ pub fn load_attr_class(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let object = r.value(1);
     if object.has_shape(shapes::TYPE) {
         let shape = TypeObject::of(object).root_shape();
-        let word = cell.word();
-        if shape == inline_cache::shape_of(word)
-            && shape::entry(shape).version() == inline_cache::version_of(word)
-            && inline_cache::kind_of(word) == KIND_CLASS
-        {
+        if inline_cache::is_fact(cell.word(), shape, shape::entry(shape).version(), KIND_CLASS) {
             if let Some(value) = cell.object() {
                 return finish_load(r, value.to_owned(), oparg);
             }
@@ -505,6 +503,24 @@ fn finish_store(r: &mut Regs<'_>, _value: u64, old: u64) {
 
 #[inline(always)]
 pub fn store_attr_instance_value(r: &mut Regs<'_>, _oparg: u32) -> Flow {
+    let (cell, object) = (r.cell(), r.value(1));
+    let word = cell.word();
+    if !(FREE_THREADED && has_other_threads()) && guard(object, word, KIND_INSTANCE) {
+        // SAFETY: as in `load_attr_instance_value`.
+        let slot = unsafe { slot_at(object, inline_cache::slot_of(word)) };
+        if let Some(old) = attribute::peek_inline(slot) {
+            // No other thread has ever been.
+            std::mem::forget(slot.replace_locked(Some(into_owned(r.peek(2)))));
+            finish_store(r, 0, old.bits());
+            return Flow::Next;
+        }
+    }
+    r.instead(Opcode::INSTRUMENTED_NOT_TAKEN)
+}
+
+/// STORE_ATTR_INSTANCE_VALUE by the cell's second fact, of an attribute that is added, or where other threads are.
+#[inline(always)]
+pub fn store_attr_instance_value_other(r: &mut Regs<'_>, _oparg: u32) -> Flow {
     let cell = r.cell();
     let object = r.value(1);
     let mut word = cell.word();

@@ -156,6 +156,15 @@ pub fn unpack_sequence(r: &mut Regs<'_>, oparg: u32) -> Flow {
             return Flow::Next;
         }
     }
+    r.instead(Opcode::UNPACK_SEQUENCE_LIST)
+}
+
+/// UNPACK_SEQUENCE of what is not a tuple of the right length.
+#[inline(always)]
+pub fn unpack_sequence_other(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    r.skip_cell();
+    let n = oparg as usize;
+    let sequence = r.value(1);
     if sequence.has_shape(shapes::LIST) && ListObject::of(sequence).len() == n {
         let list = ListObject::of(sequence);
         let word = r.pop();

@@ -193,8 +193,24 @@ impl ListObject {
         if !self.reserve_locked(len + 1) {
             std::alloc::handle_alloc_error(Layout::new::<u64>());
         }
-        drop(Array::slot(self.array.load(Ordering::Relaxed), len).replace_locked(Some(value)));
+        // Slots beyond the length are empty.
+        Array::slot(self.array.load(Ordering::Relaxed), len).word().store(value.into_raw().bits(), Ordering::Release);
         self.len.store(len + 1, Ordering::Release);
+    }
+
+    /// Appends an item to a list that only this thread uses, if there is room.
+    #[inline(always)]
+    pub fn push_alone(&self, value: impl FnOnce() -> Owned) -> bool {
+        let len = self.len.load(Ordering::Relaxed);
+        let array = self.array.load(Ordering::Relaxed);
+        // SAFETY: the list's array.
+        if array.is_null() || len >= unsafe { (*array).capacity } {
+            return false;
+        }
+        // Slots beyond the length are empty.
+        Array::slot(array, len).word().store(value().into_raw().bits(), Ordering::Release);
+        self.len.store(len + 1, Ordering::Release);
+        true
     }
 
     /// Makes room for `n` items. False when there is no memory.
