@@ -333,14 +333,62 @@ impl Regs<'_> {
     pub fn push_for_store(&mut self, word: u64) {
         // SAFETY: no code ends with the instructions that call this.
         let unit = unsafe { (*self.ip).load(Ordering::Relaxed) };
-        if unit as u8 != Opcode::STORE_FAST as u8 {
-            return self.push(word);
-        }
-        let old = self.local(unit >> 8);
-        self.set_local(unit >> 8, word);
-        // SAFETY: behind the STORE_FAST.
+        let to = match unit as u8 {
+            number if number == Opcode::STORE_FAST as u8 => unit >> 8,
+            number if number == Opcode::STORE_FAST_LOAD_FAST as u8 => unit >> 12,
+            _ => return self.push(word),
+        };
+        let old = self.local(to);
+        self.set_local(to, word);
+        // SAFETY: behind the store.
         self.ip = unsafe { self.ip.add(1) };
+        if unit as u8 == Opcode::STORE_FAST_LOAD_FAST as u8 {
+            // SAFETY: the compiler emits it only where the local is bound.
+            let value = unsafe { Value::from_bits(self.local(unit >> 8 & 15)) };
+            self.push_owned(value.to_owned());
+        }
         self.release_last(old);
+    }
+
+    /// Gives the items of a tuple, all of which the next instructions are to take from the stack in turn, to these: what
+    /// goes into locals is stored at once. How many that were.
+    #[inline(always)]
+    pub fn store_items(&mut self, items: &[Value]) -> usize {
+        let mut done = 0;
+        loop {
+            // SAFETY: no code ends with an instruction that unpacks.
+            let unit = unsafe { (*self.ip).load(Ordering::Relaxed) };
+            let (first, second) = match unit as u8 {
+                number if number == Opcode::STORE_FAST_STORE_FAST as u8 && done + 2 <= items.len() => (unit >> 12, Some(unit >> 8 & 15)),
+                number if number == Opcode::STORE_FAST as u8 && done < items.len() => (unit >> 8, None),
+                _ => return done,
+            };
+            // Values whose end may set something off are left to the instruction itself.
+            if is_last(self.local(first)) || second.is_some_and(|second| is_last(self.local(second))) {
+                return done;
+            }
+            // SAFETY: behind the store.
+            self.ip = unsafe { self.ip.add(1) };
+            release_quickly(self.put_item(first, items[done]));
+            done += 1;
+            if let Some(second) = second {
+                let old = self.put_item(second, items[done]);
+                done += 1;
+                if !release_quickly(old) {
+                    // Both locals had held the same object.
+                    self.second_garbage = old;
+                    return done;
+                }
+            }
+        }
+    }
+
+    /// Stores an item to a local and gives the word that was there.
+    #[inline(always)]
+    fn put_item(&mut self, to: u32, item: Value) -> u64 {
+        let old = self.local(to);
+        self.set_local(to, item.to_owned().into_raw().bits());
+        old
     }
 
     /// Continues in `frame`, which is (or becomes) the thread's innermost.
@@ -504,6 +552,13 @@ unsafe fn collect_garbage(thread: &mut Thread, frame: *mut Frame, ip: *const Uni
     }
     // SAFETY: the registers of the handler that left the words.
     unsafe { go_on(Regs::new(thread, frame, ip, sp), Flow::Next, 0) }
+}
+
+/// Whether [`release_quickly`] would refuse.
+#[inline(always)]
+fn is_last(word: u64) -> bool {
+    // SAFETY: the word owns a count.
+    owns_count(word) && unsafe { crate::object::lifetime::is_last(Value::from_bits(word)) }
 }
 
 /// Whether the word of a slot owns a count, in one comparison: neither a mark or tag below, nor an empty slot.

@@ -85,9 +85,12 @@ pub fn call_type_1(r: &mut Regs<'_>) -> Flow {
 #[inline(always)]
 pub fn call_list_append(r: &mut Regs<'_>) -> Flow {
     let cell = r.cell();
+    // Without a self the word is empty, and no value.
+    if r.peek(2) == 0 || (FREE_THREADED && has_other_threads()) {
+        return r.instead(Opcode::CALL_METHOD_DESCRIPTOR_O);
+    }
     let list = r.value(2);
-    let is_alone = !(FREE_THREADED && has_other_threads());
-    if is_alone && r.peek(2) != 0 && list.has_shape(shapes::LIST) && cell.object().is_some_and(|known| known.bits() == r.value(3).bits()) {
+    if list.has_shape(shapes::LIST) && cell.object().is_some_and(|known| known.bits() == r.value(3).bits()) {
         let word = r.peek(1);
         if ListObject::of(list).push_alone(|| into_owned(word)) {
             r.pop();

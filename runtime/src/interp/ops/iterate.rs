@@ -149,7 +149,8 @@ pub fn unpack_sequence(r: &mut Regs<'_>, oparg: u32) -> Flow {
         let items = TupleObject::of(sequence).items();
         if items.len() == n {
             let word = r.pop();
-            for item in items.iter().rev() {
+            let stored = r.store_items(items);
+            for item in items[stored..].iter().rev() {
                 r.push_owned(item.to_owned());
             }
             r.release_last(word);

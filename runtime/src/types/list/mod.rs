@@ -213,6 +213,23 @@ impl ListObject {
         true
     }
 
+    /// Replaces the items `start..stop` by those of another list, which are as many, where no other thread has ever been.
+    /// False: nothing has happened.
+    pub fn assign_alone(&self, start: usize, stop: usize, source: &ListObject) -> bool {
+        if crate::object::FREE_THREADED && crate::threads::thread_state::has_other_threads() {
+            return false;
+        }
+        if std::ptr::eq(self, source) || stop > self.len() || start >= stop || source.len() != stop - start {
+            return false;
+        }
+        let (to, from) = (self.array.load(Ordering::Relaxed), source.array.load(Ordering::Relaxed));
+        for i in 0..stop - start {
+            // Dropping the old item runs no Python code.
+            drop(Array::slot(to, start + i).replace_locked(Array::slot(from, i).load_locked()));
+        }
+        true
+    }
+
     /// Makes room for `n` items. False when there is no memory.
     fn reserve_locked(&self, n: usize) -> bool {
         let old = self.array.load(Ordering::Relaxed);
