@@ -681,6 +681,7 @@ handlers! {
         LOAD_ATTR_INSTANCE_VALUE => attr::load_attr_instance_value(r, oparg),
         LOAD_ATTR_METHOD_WITH_VALUES => attr::load_attr_method(r, oparg),
         LOAD_ATTR_CLASS => attr::load_attr_class(r, oparg),
+        LOAD_ATTR_CLASS_WITH_METACLASS_CHECK => attr::load_attr_class_of_metaclass(r, oparg),
         LOAD_ATTR_PROPERTY => attr::load_attr_property(r, oparg),
         LOAD_ATTR_MODULE => attr::load_attr_module(r, oparg),
         LOAD_ATTR_SLOT => attr::load_attr_slot(r, oparg),

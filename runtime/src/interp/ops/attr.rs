@@ -18,7 +18,7 @@ use crate::types::descriptors::MemberDescriptor;
 use crate::types::dict::DictObject;
 use crate::types::function::FunctionObject;
 use crate::types::string::StrObject;
-use crate::types::type_object::{SlotCache, TYPE_METHOD_DESCRIPTOR, TypeObject};
+use crate::types::type_object::{SlotCache, TYPE_METHOD_DESCRIPTOR, TypeObject, is_type};
 
 /// The slot at word `offset` of an object.
 ///
@@ -42,6 +42,9 @@ const KIND_OBJECT: u8 = 3;
 const KIND_CLASS: u8 = 4;
 /// A store that adds an attribute in that slot; the second word is the shape afterwards.
 const KIND_ADD: u8 = 5;
+
+/// The object is a class of a metaclass that does not have the attribute.
+const KIND_METACLASS: u8 = 6;
 
 /// Whether the cell's shape fact holds for `object`.
 #[inline(always)]
@@ -153,7 +156,7 @@ fn specialize_load_slow(frame: *mut Frame, object: Value, name: Value, is_method
         }
         return;
     }
-    if object.has_shape(shapes::TYPE) {
+    if is_type(object) && crate::types::class::uses_type_lookup(object.type_object()) {
         specialize_class_load(frame, object, name, cell, thread);
         return;
     }
@@ -221,7 +224,9 @@ fn specialize_load_slow(frame: *mut Frame, object: Value, name: Value, is_method
 fn specialize_class_load(frame: *mut Frame, class: Value, name: Value, cell: &CacheCell, thread: &mut Thread) {
     let ty = TypeObject::of(class);
     let (shape, version) = ty.shape_and_version();
-    if version == 0 || version > 0xFFFF || attribute::lookup_type(class.type_object(), name, thread).is_some() {
+    let own_shape = class.shape();
+    let own_version = shape::entry(own_shape).version();
+    if version == 0 || own_version == 0 || attribute::lookup_type(class.type_object(), name, thread).is_some() {
         return;
     }
     let Some(found) = attribute::lookup_type(ty, name, thread) else { return };
@@ -238,8 +243,11 @@ fn specialize_class_load(frame: *mut Frame, class: Value, name: Value, cell: &Ca
     // A function is itself when it is taken from its class.
     let needs_no_binding = found.has_shape(shapes::FUNCTION) || found.type_object().slots.descr_get.raw() == 0;
     if needs_no_binding && cell.set_object(found) {
+        // What the metaclass says of the name is a fact of its own; it is asked where the metaclass may change.
+        cell.publish_second(inline_cache::pack(own_shape, own_version, 0, KIND_METACLASS));
         cell.publish(inline_cache::pack(shape, version, 0, KIND_CLASS));
-        specialize_as(frame, Opcode::LOAD_ATTR_CLASS);
+        let is_plain = class.has_shape(shapes::TYPE);
+        specialize_as(frame, if is_plain { Opcode::LOAD_ATTR_CLASS } else { Opcode::LOAD_ATTR_CLASS_WITH_METACLASS_CHECK });
     }
 }
 
@@ -304,6 +312,23 @@ pub fn load_attr_class(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let cell = r.cell();
     let object = r.value(1);
     if object.has_shape(shapes::TYPE) {
+        let shape = TypeObject::of(object).root_shape();
+        if inline_cache::is_fact(cell.word(), shape, shape::entry(shape).version(), KIND_CLASS) {
+            if let Some(value) = cell.object() {
+                return finish_load(r, value.to_owned(), oparg);
+            }
+        }
+    }
+    r.miss(Opcode::LOAD_ATTR)
+}
+
+/// An attribute of a class whose metaclass is not `type`, and does not have it.
+#[inline(always)]
+pub fn load_attr_class_of_metaclass(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let cell = r.cell();
+    let object = r.value(1);
+    // Only classes have the shapes of which such a fact speaks.
+    if guard(object, cell.second_word(), KIND_METACLASS) {
         let shape = TypeObject::of(object).root_shape();
         if inline_cache::is_fact(cell.word(), shape, shape::entry(shape).version(), KIND_CLASS) {
             if let Some(value) = cell.object() {
