@@ -363,32 +363,24 @@ impl Regs<'_> {
                 number if number == Opcode::STORE_FAST as u8 && done < items.len() => (unit >> 8, None),
                 _ => return done,
             };
-            // Values whose end may set something off are left to the instruction itself.
-            if is_last(self.local(first)) || second.is_some_and(|second| is_last(self.local(second))) {
+            // A value whose end may set something off is left to the instruction itself.
+            if !release_quickly(self.local(first)) {
                 return done;
             }
             // SAFETY: behind the store.
             self.ip = unsafe { self.ip.add(1) };
-            release_quickly(self.put_item(first, items[done]));
+            self.set_local(first, items[done].to_owned().into_raw().bits());
             done += 1;
             if let Some(second) = second {
-                let old = self.put_item(second, items[done]);
+                let old = self.local(second);
+                self.set_local(second, items[done].to_owned().into_raw().bits());
                 done += 1;
                 if !release_quickly(old) {
-                    // Both locals had held the same object.
                     self.second_garbage = old;
                     return done;
                 }
             }
         }
-    }
-
-    /// Stores an item to a local and gives the word that was there.
-    #[inline(always)]
-    fn put_item(&mut self, to: u32, item: Value) -> u64 {
-        let old = self.local(to);
-        self.set_local(to, item.to_owned().into_raw().bits());
-        old
     }
 
     /// Continues in `frame`, which is (or becomes) the thread's innermost.
@@ -552,13 +544,6 @@ unsafe fn collect_garbage(thread: &mut Thread, frame: *mut Frame, ip: *const Uni
     }
     // SAFETY: the registers of the handler that left the words.
     unsafe { go_on(Regs::new(thread, frame, ip, sp), Flow::Next, 0) }
-}
-
-/// Whether [`release_quickly`] would refuse.
-#[inline(always)]
-fn is_last(word: u64) -> bool {
-    // SAFETY: the word owns a count.
-    owns_count(word) && unsafe { crate::object::lifetime::is_last(Value::from_bits(word)) }
 }
 
 /// Whether the word of a slot owns a count, in one comparison: neither a mark or tag below, nor an empty slot.

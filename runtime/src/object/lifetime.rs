@@ -153,16 +153,6 @@ pub unsafe fn release_unless_last(value: Value) -> bool {
     refcount::release_unless_last(unsafe { &*value.header() }, thread_state::slot_id())
 }
 
-/// Whether [`release_unless_last`] would do nothing.
-///
-/// # Safety
-/// As for [`release_pointer`].
-#[inline(always)]
-pub unsafe fn is_last(value: Value) -> bool {
-    // SAFETY: the caller's obligation.
-    refcount::is_last(unsafe { &*value.header() }, thread_state::slot_id())
-}
-
 /// Frees a dead object, or puts it off.
 ///
 /// # Safety

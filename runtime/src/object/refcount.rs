@@ -127,20 +127,6 @@ pub fn release_unless_last(object: &Header, me: u16) -> bool {
     refs != 1
 }
 
-/// Whether [`release_unless_last`] would do nothing.
-#[inline(always)]
-pub fn is_last(object: &Header, me: u16) -> bool {
-    if FREE_THREADED {
-        // Relaxed: see `retain`.
-        let owner = object.owner.load(Ordering::Relaxed);
-        if owner != me {
-            return owner != OWNER_IMMORTAL;
-        }
-    }
-    // Relaxed: as in `release`.
-    object.local_refs.load(Ordering::Relaxed) == 1
-}
-
 /// The owner has given back its last reference.
 #[inline]
 fn release_last_local(object: &Header) -> AfterRelease {

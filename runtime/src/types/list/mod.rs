@@ -198,6 +198,16 @@ impl ListObject {
         self.len.store(len + 1, Ordering::Release);
     }
 
+    /// The items, where no other thread has ever been; until anything may change the list.
+    #[inline(always)]
+    pub fn items_alone(&self) -> Option<&[Value]> {
+        if (crate::object::FREE_THREADED && crate::threads::thread_state::has_other_threads()) || self.is_empty() {
+            return None;
+        }
+        // SAFETY: the slots below the length are filled, and a slot is a word.
+        Some(unsafe { std::slice::from_raw_parts(self.array.load(Ordering::Relaxed).add(1).cast(), self.len()) })
+    }
+
     /// Appends an item to a list that only this thread uses, if there is room.
     #[inline(always)]
     pub fn push_alone(&self, value: impl FnOnce() -> Owned) -> bool {
