@@ -9,15 +9,16 @@ import shutil
 import subprocess
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# Program, its arguments, and how many loops are counted under valgrind.
+# Program, its arguments, and how many loops are counted under valgrind; None: so long that it is timed only, unless it is
+# named.
 PROGRAMS = {
     name: (name, [], loops)
     for name, loops in [
         ("chaos", 1), ("comprehensions", 200), ("coroutines", 1), ("deltablue", 4), ("fannkuch", 1), ("float", 1),
-        ("generators", 1), ("go", 1), ("hexiom", 2), ("nbody", 1), ("nqueens", 1), ("raytrace", 1), ("richards", 1),
+        ("generators", 1), ("go", 1), ("hexiom", 2), ("nbody", 1), ("nqueens", 1), ("raytrace", None), ("richards", 1),
         ("spectral_norm", 1), ("unpack_sequence", 200), ("json_dumps", 2), ("json_loads", 200), ("pidigits", 1),
-        ("regex_compile", 1), ("regex_v8", 1), ("pprint", 1), ("pyflate", 1), ("meteor_contest", 1), ("scimark", 1),
-        ("mdp", 1), ("deepcopy", 4), ("telco", 1), ("typing_runtime_protocols", 20), ("richards_super", 1),
+        ("regex_compile", 1), ("regex_v8", 1), ("pprint", None), ("pyflate", None), ("meteor_contest", 1), ("scimark", None),
+        ("mdp", None), ("deepcopy", 4), ("telco", 1), ("typing_runtime_protocols", 20), ("richards_super", 1),
     ]
 } | {
     "pickle": ("pickle", ["pickle"], 20),
@@ -58,7 +59,7 @@ def seconds(runtime, programs, program, options):
 def instructions(runtime, programs, program, options):
     """Instructions of the counted loops: those of a run with them less those of a run without."""
     counts = []
-    for loops in (0, PROGRAMS[program][2]):
+    for loops in (0, PROGRAMS[program][2] or 1):
         done = subprocess.run(
             ["valgrind", "--tool=callgrind", "--trace-children=yes", "--callgrind-out-file=/dev/null", *command_of(runtime, programs, program)],
             env=environment(BENCH_LOOPS=str(loops)), capture_output=True, text=True,
@@ -75,7 +76,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("programs")
     parser.add_argument("runtimes", nargs="*", metavar="NAME=COMMAND")
-    parser.add_argument("--only", type=lambda text: text.split(","), default=list(PROGRAMS))
+    parser.add_argument("--only", type=lambda text: text.split(","), default=[])
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=1, help="the best of so many rounds counts")
     parser.add_argument("--instructions", action="store_true")
@@ -85,6 +86,7 @@ def main():
     runtimes = runtimes or default_runtimes()
     if unknown := [name for name in options.only if name not in PROGRAMS]:
         parser.error(f"no such program: {', '.join(unknown)}")
+    options.only = options.only or [name for name, row in PROGRAMS.items() if row[2] or not options.instructions]
     measure = instructions if options.instructions else seconds
     figures, peaks, failures = {}, {}, []
     for program in options.only:

@@ -364,7 +364,7 @@ fn id(_m: Value, value: Value, _thread: &mut Thread) -> PyResult {
     Ok(crate::types::int::from_u64(value.id()))
 }
 
-fn isinstance(_m: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
+pub(crate) fn isinstance(_m: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     special::is_instance(args.at(0), args.at(1), thread).map(Owned::bool)
 }
 
@@ -384,7 +384,7 @@ fn iter(_m: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     }
 }
 
-fn len(_m: Value, value: Value, thread: &mut Thread) -> PyResult {
+pub(crate) fn len(_m: Value, value: Value, thread: &mut Thread) -> PyResult {
     subscript::length(value, thread).map(Owned::int)
 }
 

@@ -57,8 +57,28 @@ pub unsafe fn push_function_frame_quickly(thread: &mut Thread, func: u64, code: 
     // SAFETY: the caller's obligation; the block has the room.
     unsafe {
         let function = FunctionObject::of(Value::from_bits(func).unmarked());
-        let frame = write_frame(thread, block, code, *function.globals, *function.builtins);
+        let frame = write_frame(thread, block, code, *function.globals, *function.builtins, 0);
         (*frame).func = func;
+        Some(frame)
+    }
+}
+
+/// As [`push_function_frame_quickly`], with the `n` argument words at `from` moved into the callee's parameters.
+///
+/// # Safety
+/// As for [`push_function_frame`]; the code has at least `n` locals, and the words leave the caller's stack.
+#[inline(always)]
+pub unsafe fn push_frame_with_arguments(thread: &mut Thread, func: u64, code: &CodeObject, from: *const u64, n: usize) -> Option<*mut Frame> {
+    if thread.recursion_left <= 0 {
+        return None;
+    }
+    let block = thread.stack.push(FRAME_WORDS + code.frame_words())?;
+    // SAFETY: the caller's obligation; the block has the room.
+    unsafe {
+        let function = FunctionObject::of(Value::from_bits(func).unmarked());
+        let frame = write_frame(thread, block, code, *function.globals, *function.builtins, n);
+        (*frame).func = func;
+        move_arguments(frame, from, n);
         Some(frame)
     }
 }
@@ -76,13 +96,15 @@ pub unsafe fn push_frame(thread: &mut Thread, code: &CodeObject, globals: Value,
         return Err(recursion_error(thread));
     };
     // SAFETY: the block has the room.
-    Ok(unsafe { write_frame(thread, block, code, globals, builtins) })
+    Ok(unsafe { write_frame(thread, block, code, globals, builtins, 0) })
 }
 
+/// The first `n` locals are left for the caller to write.
+///
 /// # Safety
 /// `block` has room for the fixed part of a frame and the code's words; the others outlive the frame.
 #[inline(always)]
-unsafe fn write_frame(thread: &mut Thread, block: *mut u64, code: &CodeObject, globals: Value, builtins: Value) -> *mut Frame {
+unsafe fn write_frame(thread: &mut Thread, block: *mut u64, code: &CodeObject, globals: Value, builtins: Value, n: usize) -> *mut Frame {
     thread.recursion_left -= 1;
     let frame = block.cast::<Frame>();
     // SAFETY: the caller's obligation; the locals are cleared.
@@ -104,7 +126,7 @@ unsafe fn write_frame(thread: &mut Thread, block: *mut u64, code: &CodeObject, g
         });
         let locals = Frame::locals_ptr(frame);
         let end = locals.add(code.nlocalsplus as usize);
-        let mut at = locals;
+        let mut at = locals.add(n);
         while at < end {
             // Volatile, or the compiler makes a call of the few stores.
             at.write_volatile(0);
@@ -441,10 +463,14 @@ fn unexpected_keyword(function: &FunctionObject, code: &CodeObject, name: Value,
 pub unsafe fn move_arguments(frame: *mut Frame, from: *const u64, n: usize) {
     // SAFETY: the caller's obligation.
     unsafe {
-        let locals = Frame::locals_ptr(frame);
-        for i in 0..n {
-            // Volatile, or the compiler makes a call of the few stores.
-            locals.add(i).write_volatile(from.add(i).read());
+        let mut to = Frame::locals_ptr(frame);
+        let end = to.add(n);
+        let mut from = from;
+        while to < end {
+            // Volatile, or the compiler makes a call or a big loop of the few stores.
+            to.write_volatile(from.read_volatile());
+            to = to.add(1);
+            from = from.add(1);
         }
     }
 }

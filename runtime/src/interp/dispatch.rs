@@ -12,7 +12,7 @@ use pyrt_compiler::bytecode::instructions::Opcode;
 use crate::exceptions::exc;
 use crate::interp::frame::{FRAME_ENTRY, Frame, close, into_owned};
 use crate::interp::inline_cache::CacheCell;
-use crate::interp::ops::{arith, attr, build, call, class_body, control, exception, generator, import, iterate, load_store, pattern, subscript};
+use crate::interp::ops::{arith, attr, build, call, call_known, class_body, control, exception, generator, import, iterate, load_store, pattern, subscript};
 use crate::interp::unwind;
 use crate::object::value::{Owned, PyResult, Value};
 use crate::sync::Ordering;
@@ -333,14 +333,54 @@ impl Regs<'_> {
     pub fn push_for_store(&mut self, word: u64) {
         // SAFETY: no code ends with the instructions that call this.
         let unit = unsafe { (*self.ip).load(Ordering::Relaxed) };
-        if unit as u8 != Opcode::STORE_FAST as u8 {
-            return self.push(word);
-        }
-        let old = self.local(unit >> 8);
-        self.set_local(unit >> 8, word);
-        // SAFETY: behind the STORE_FAST.
+        let to = match unit as u8 {
+            number if number == Opcode::STORE_FAST as u8 => unit >> 8,
+            number if number == Opcode::STORE_FAST_LOAD_FAST as u8 => unit >> 12,
+            _ => return self.push(word),
+        };
+        let old = self.local(to);
+        self.set_local(to, word);
+        // SAFETY: behind the store.
         self.ip = unsafe { self.ip.add(1) };
+        if unit as u8 == Opcode::STORE_FAST_LOAD_FAST as u8 {
+            // SAFETY: the compiler emits it only where the local is bound.
+            let value = unsafe { Value::from_bits(self.local(unit >> 8 & 15)) };
+            self.push_owned(value.to_owned());
+        }
         self.release_last(old);
+    }
+
+    /// Gives the items of a tuple, all of which the next instructions are to take from the stack in turn, to these: what
+    /// goes into locals is stored at once. How many that were.
+    #[inline(always)]
+    pub fn store_items(&mut self, items: &[Value]) -> usize {
+        let mut done = 0;
+        loop {
+            // SAFETY: no code ends with an instruction that unpacks.
+            let unit = unsafe { (*self.ip).load(Ordering::Relaxed) };
+            let (first, second) = match unit as u8 {
+                number if number == Opcode::STORE_FAST_STORE_FAST as u8 && done + 2 <= items.len() => (unit >> 12, Some(unit >> 8 & 15)),
+                number if number == Opcode::STORE_FAST as u8 && done < items.len() => (unit >> 8, None),
+                _ => return done,
+            };
+            // A value whose end may set something off is left to the instruction itself.
+            if !release_quickly(self.local(first)) {
+                return done;
+            }
+            // SAFETY: behind the store.
+            self.ip = unsafe { self.ip.add(1) };
+            self.set_local(first, items[done].to_owned().into_raw().bits());
+            done += 1;
+            if let Some(second) = second {
+                let old = self.local(second);
+                self.set_local(second, items[done].to_owned().into_raw().bits());
+                done += 1;
+                if !release_quickly(old) {
+                    self.second_garbage = old;
+                    return done;
+                }
+            }
+        }
     }
 
     /// Continues in `frame`, which is (or becomes) the thread's innermost.
@@ -506,10 +546,16 @@ unsafe fn collect_garbage(thread: &mut Thread, frame: *mut Frame, ip: *const Uni
     unsafe { go_on(Regs::new(thread, frame, ip, sp), Flow::Next, 0) }
 }
 
+/// Whether the word of a slot owns a count, in one comparison: neither a mark or tag below, nor an empty slot.
+#[inline(always)]
+pub fn owns_count(word: u64) -> bool {
+    word.rotate_right(4).wrapping_sub(1) < (1 << 60) - 1
+}
+
 /// Releases a word if that is certain to set nothing off: immediates, borrowed words, references that are not the last.
 #[inline(always)]
 pub fn release_quickly(word: u64) -> bool {
-    if word & 0xF != 0 || word == 0 {
+    if !owns_count(word) {
         return true;
     }
     // SAFETY: low bits zero: the word owns a count.
@@ -607,7 +653,6 @@ handlers! {
         COMPARE_OP => arith::compare_op(r, oparg),
         COMPARE_OP_INT => arith::compare_op_int(r, oparg),
         COMPARE_OP_FLOAT => arith::compare_op_float(r, oparg),
-        COMPARE_OP_STR => arith::compare_op_str(r, oparg),
         IS_OP => arith::is_op(r, oparg),
         CONTAINS_OP => arith::contains_op(r, oparg),
         TO_BOOL => arith::to_bool(r),
@@ -621,6 +666,7 @@ handlers! {
         LOAD_ATTR_INSTANCE_VALUE => attr::load_attr_instance_value(r, oparg),
         LOAD_ATTR_METHOD_WITH_VALUES => attr::load_attr_method(r, oparg),
         LOAD_ATTR_CLASS => attr::load_attr_class(r, oparg),
+        LOAD_ATTR_CLASS_WITH_METACLASS_CHECK => attr::load_attr_class_of_metaclass(r, oparg),
         LOAD_ATTR_PROPERTY => attr::load_attr_property(r, oparg),
         LOAD_ATTR_MODULE => attr::load_attr_module(r, oparg),
         LOAD_ATTR_SLOT => attr::load_attr_slot(r, oparg),
@@ -635,6 +681,12 @@ handlers! {
         CALL_METHOD_DESCRIPTOR_NOARGS => call::call_method_descriptor_noargs(r, oparg),
         CALL_METHOD_DESCRIPTOR_O => call::call_method_descriptor_o(r, oparg),
         CALL_METHOD_DESCRIPTOR_FAST => call::call_method_descriptor_fast(r, oparg),
+        CALL_LEN => call_known::call_len(r),
+        CALL_ISINSTANCE => call_known::call_isinstance(r),
+        CALL_TYPE_1 => call_known::call_type_1(r),
+        CALL_LIST_APPEND => call_known::call_list_append(r),
+        CALL_PY_GENERAL => call_known::call_py_general(r, oparg),
+        CALL_BOUND_METHOD_EXACT_ARGS => call_known::call_bound_method_exact_args(r, oparg),
         CALL_KW => call::call_kw(r, oparg),
         RETURN_VALUE => control::return_value(r),
         JUMP_FORWARD => { r.jump(oparg); Flow::Next },
@@ -656,6 +708,14 @@ handlers! {
         INSTRUMENTED_END_FOR => attr::load_attr_slot_shared(r, oparg),
         INSTRUMENTED_CALL_KW => control::return_value_slow(r),
         INSTRUMENTED_RETURN_VALUE => attr::store_attr_add_shared(r),
+        INSTRUMENTED_NOT_TAKEN => attr::store_attr_instance_value_other(r, oparg),
+        INSTRUMENTED_JUMP_FORWARD => build::list_append_slow(r, oparg),
+        UNPACK_SEQUENCE_LIST => iterate::unpack_sequence_other(r, oparg),
+        TO_BOOL_LIST => arith::to_bool_container(r),
+        COMPARE_OP_STR => arith::compare_op_str(r, oparg),
+        INSTRUMENTED_POP_JUMP_IF_TRUE => arith::compare_op_str_slow(r, oparg),
+        INSTRUMENTED_POP_JUMP_IF_FALSE => arith::binary_op_float_other(r, oparg),
+        BINARY_OP_EXTEND => arith::binary_op_immediates(r, oparg),
         INSTRUMENTED_END_SEND => load_store::load_deref_shared(r, oparg),
         INSTRUMENTED_CALL => load_store::load_global_module_shared(r, oparg),
         INSTRUMENTED_CALL_FUNCTION_EX => subscript::binary_op_subscr_list_int_shared(r, oparg),

@@ -104,20 +104,21 @@ impl Drop for CacheCell {
     }
 }
 
-/// Packs a shape fact. ORDER CacheWord: `shape_of`, `version_of`, `slot_of`, `kind_of` take it apart.
+/// Packs a shape fact. ORDER CacheWord: `shape_of`, `is_fact`, `slot_of`, `kind_of` take it apart.
 #[inline]
 pub const fn pack(shape: u32, version: u32, slot: usize, kind: u8) -> u64 {
     (shape as u64) << 32 | ((version as u64) & 0xFFFF) << 16 | ((slot as u64) & 0xFFF) << 4 | (kind as u64 & 0xF)
 }
 
+/// Whether the fact `word` is of this kind and speaks of this shape in this version, in one comparison.
 #[inline(always)]
-pub const fn shape_of(word: u64) -> u32 {
-    (word >> 32) as u32
+pub const fn is_fact(word: u64, shape: u32, version: u32, kind: u8) -> bool {
+    (word ^ ((shape as u64) << 32 | (version as u64) << 16 | kind as u64)) & !(0xFFF << 4) == 0
 }
 
 #[inline(always)]
-pub const fn version_of(word: u64) -> u32 {
-    (word >> 16) as u32 & 0xFFFF
+pub const fn shape_of(word: u64) -> u32 {
+    (word >> 32) as u32
 }
 
 #[inline(always)]

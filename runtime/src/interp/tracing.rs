@@ -280,7 +280,8 @@ fn line_starts(code: &CodeObject) -> Box<[i32]> {
         line_of_offset[start as usize..end as usize].fill(position.line.unwrap_or(-1));
         true
     });
-    let line_at = |unit: usize| code.unit_offsets.get(unit).and_then(|offset| line_of_offset.get(*offset as usize)).copied().unwrap_or(-1);
+    let offsets = code.unit_offsets();
+    let line_at = |unit: usize| offsets.get(unit).and_then(|offset| line_of_offset.get(*offset as usize)).copied().unwrap_or(-1);
     let mut starts = vec![-1; n];
     let mut current = -1;
     let all = instructions(code);

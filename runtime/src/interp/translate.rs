@@ -8,7 +8,7 @@ use crate::types::code::{Handler, Unit, make_unit};
 /// What [`translate`] makes.
 pub struct Translated {
     pub units: Box<[Unit]>,
-    pub unit_offsets: Box<[u32]>,
+    pub offsets: UnitOffsets,
     pub handlers: Box<[Handler]>,
     pub n_cells: usize,
     /// Whether an instruction with a cell may be reached without a RESUME before it: hand-made code only.
@@ -86,7 +86,7 @@ pub fn translate(data: &CodeData) -> Result<Translated, String> {
             .ok_or_else(|| "code: jump outside the code".to_string())
     };
     let mut out = Vec::with_capacity(units as usize);
-    let mut unit_offsets = Vec::with_capacity(units as usize);
+    let mut checkpoints = Vec::with_capacity(units as usize / CHECKPOINT_UNITS + 1);
     let mut n_cells = 0usize;
     let prologue = |opcode: &Opcode| matches!(opcode, Opcode::NOP | Opcode::MAKE_CELL | Opcode::COPY_FREE_VARS | Opcode::RETURN_GENERATOR | Opcode::POP_TOP);
     let body = instructions.iter().map(|(opcode, oparg, _)| (*opcode, *oparg)).find(|(opcode, _)| !prologue(opcode));
@@ -109,11 +109,12 @@ pub fn translate(data: &CodeData) -> Result<Translated, String> {
         if oparg >= 1 << 24 {
             return Err("code: argument too large".into());
         }
+        if out.len() >= checkpoints.len() * CHECKPOINT_UNITS {
+            checkpoints.push(offset << 1 | u32::from(out.len() % CHECKPOINT_UNITS != 0));
+        }
         out.push(Unit::new(make_unit(opcode as u8, oparg)));
-        unit_offsets.push(offset);
         if has_cell(opcode) {
             out.push(Unit::new(n_cells as u32));
-            unit_offsets.push(offset);
             n_cells += 1;
         }
     }
@@ -121,7 +122,80 @@ pub fn translate(data: &CodeData) -> Result<Translated, String> {
         unit_of_offset.get(offset as usize).copied().filter(|unit| *unit != u32::MAX)
     })
     .ok_or("code: bad exception table")?;
-    Ok(Translated { units: out.into(), unit_offsets: unit_offsets.into(), handlers: handlers.into(), n_cells, needs_cells_at_once })
+    Ok(Translated { units: out.into(), offsets: UnitOffsets { checkpoints: checkpoints.into() }, handlers: handlers.into(), n_cells, needs_cells_at_once })
+}
+
+/// Units between two checkpoints of a [`UnitOffsets`].
+const CHECKPOINT_UNITS: usize = 16;
+
+/// Which of CPython's code units each unit stands for. Most code is never asked, so only every 16th unit is noted; from there
+/// the byte stream is walked.
+pub struct UnitOffsets {
+    /// Of the first instruction at or behind each multiple of [`CHECKPOINT_UNITS`]: its offset, shifted left by one. The low
+    /// bit says that it begins one unit behind.
+    checkpoints: Box<[u32]>,
+}
+
+impl UnitOffsets {
+    /// Calls `visit(first unit, units, offset)` for the instructions from checkpoint `i` on until it returns false.
+    fn walk(&self, code: &[u8], i: usize, mut visit: impl FnMut(usize, usize, u32) -> bool) {
+        let Some(checkpoint) = self.checkpoints.get(i) else { return };
+        let mut unit = i * CHECKPOINT_UNITS + (checkpoint & 1) as usize;
+        let mut at = (checkpoint >> 1) as usize;
+        while let Some(opcode) = code.get(at * 2).and_then(|number| Opcode::from_u8(*number)).map(Opcode::base) {
+            if opcode == Opcode::EXTENDED_ARG {
+                at += 1;
+                continue;
+            }
+            if opcode != Opcode::NOT_TAKEN {
+                let length = unit_length(opcode);
+                if !visit(unit, length, at as u32) {
+                    return;
+                }
+                unit += length;
+            }
+            at += 1 + opcode.caches();
+        }
+    }
+
+    /// The offset of a unit of `code`.
+    pub fn offset_of(&self, code: &[u8], unit: usize) -> Option<u32> {
+        let mut i = unit / CHECKPOINT_UNITS;
+        // The second unit of an instruction that began before the checkpoint.
+        if unit.is_multiple_of(CHECKPOINT_UNITS) && self.checkpoints.get(i).is_some_and(|checkpoint| checkpoint & 1 != 0) {
+            i = i.checked_sub(1)?;
+        }
+        let mut found = None;
+        self.walk(code, i.min(self.checkpoints.len().saturating_sub(1)), |first, length, offset| {
+            if unit < first + length {
+                found = Some(offset).filter(|_| unit >= first);
+                return false;
+            }
+            true
+        });
+        found
+    }
+
+    /// The first unit whose offset is not below `offset`; the number of units if there is none.
+    pub fn unit_at_or_after(&self, code: &[u8], offset: u32) -> usize {
+        let i = self.checkpoints.partition_point(|checkpoint| checkpoint >> 1 <= offset).saturating_sub(1);
+        let mut found = 0;
+        self.walk(code, i, |first, length, own| {
+            found = if own >= offset { first } else { first + length };
+            own < offset
+        });
+        found
+    }
+
+    /// The offsets of all units.
+    pub fn all(&self, code: &[u8]) -> Vec<u32> {
+        let mut offsets = Vec::new();
+        self.walk(code, 0, |_, length, offset| {
+            offsets.resize(offsets.len() + length, offset);
+            true
+        });
+        offsets
+    }
 }
 
 /// Decodes the exception table (CPython `InternalDocs/exception_handling.md`) into unit numbers.

@@ -8,6 +8,7 @@
 //! * [`printf`]: the `%` operator of `str` and `bytes`;
 //! * [`digits`]: int to and from text in any base;
 //! * [`integer`]: arithmetic on big ints under Python's sign rules, conversions to and from floats;
+//! * [`limbs`]: its kernels for magnitudes of moderate length, without copies;
 //! * [`hash`]: hashes of numbers and of byte strings.
 pub mod digits;
 pub mod float_arithmetic;
@@ -16,5 +17,6 @@ pub mod float_text;
 pub mod format_spec;
 pub mod hash;
 pub mod integer;
+pub mod limbs;
 pub mod printf;
 pub mod rounding;

@@ -174,13 +174,12 @@ pub fn release_unless_last(object: &Header, me: u16) -> bool {
     }
     // Relaxed: as in `release`.
     let refs = object.local_refs.load(Ordering::Relaxed);
-    if refs == 1 {
-        return false;
-    }
-    if refs < STICKY {
+    // One comparison for the usual case: neither the last reference nor a sticky count.
+    if refs.wrapping_sub(2) < STICKY - 2 {
         object.local_refs.store(refs - 1, Ordering::Relaxed);
+        return true;
     }
-    true
+    refs != 1
 }
 
 /// The owner has given back its last reference.

@@ -138,6 +138,9 @@ pub fn equals(left: Value, right: Value, thread: &mut Thread) -> PyResult<bool> 
     if left.is(right) {
         return Ok(true);
     }
+    if Value::both_small_ints(left, right) {
+        return Ok(left.small_int_payload() == right.small_int_payload());
+    }
     if string::is_exact(left) && string::is_exact(right) {
         return Ok(StrObject::of(left).equals(StrObject::of(right)));
     }

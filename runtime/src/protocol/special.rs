@@ -42,23 +42,46 @@ pub fn is_instance(value: Value, class: Value, thread: &mut Thread) -> PyResult<
     is_instance_plain(value, class, thread)
 }
 
-/// Whether `value.__class__` is certainly its type.
-pub fn has_own_class(value: Value, thread: &mut Thread) -> bool {
-    let (name, ty) = (crate::names::names().__class__, value.type_object());
+/// `isinstance(value, class)` where that is decided without running Python code: plain classes, and tuples of them.
+pub fn is_instance_by_classes(value: Value, class: Value, thread: &mut Thread) -> Option<bool> {
+    if class.has_shape(shapes::TYPE) {
+        let own = value.type_object();
+        if own.is_subtype(TypeObject::of(class)) {
+            return Some(true);
+        }
+        return if claims_own_class(own, thread) { Some(false) } else { None };
+    }
+    if !class.has_shape(shapes::TUPLE) {
+        return None;
+    }
+    let own = value.type_object();
+    for &one in TupleObject::of(class).items() {
+        if !one.has_shape(shapes::TYPE) {
+            return None;
+        }
+        if own.is_subtype(TypeObject::of(one)) {
+            return Some(true);
+        }
+    }
+    if claims_own_class(own, thread) { Some(false) } else { None }
+}
+
+/// Whether `__class__` of the instances of a type says what it is: they are no proxies.
+pub fn claims_own_class(ty: &TypeObject, thread: &mut Thread) -> bool {
     if !attribute::uses_generic_lookup(ty) {
         return false;
     }
-    let object = crate::types::builtin_types::OBJECT.get();
-    match (thread.type_cache.get(ty, name), thread.type_cache.get(object, name)) {
-        // The descriptor of `object`: a data descriptor, so nothing in the instance hides it.
-        (Some(Some(own)), Some(Some(plain))) => own.bits() == plain.bits(),
-        _ => {
-            // For the next time.
-            drop(attribute::lookup_type(object, name, thread));
-            drop(attribute::lookup_type(ty, name, thread));
-            false
-        }
+    if !ty.has_flag(crate::types::type_object::TYPE_HEAP) {
+        return true;
     }
+    let (name, object) = (crate::names::names().__class__, crate::types::builtin_types::OBJECT.get());
+    // The descriptor of `object` is a data descriptor: nothing in the instance hides it.
+    if let (Some(Some(own)), Some(Some(usual))) = (thread.type_cache.get(ty, name), thread.type_cache.get(object, name)) {
+        return own.bits() == usual.bits();
+    }
+    let usual = attribute::lookup_type(object, name, thread);
+    let own = attribute::lookup_type(ty, name, thread);
+    own.zip(usual).is_some_and(|(own, usual)| own.is(*usual))
 }
 
 /// `type.__instancecheck__`: by the MRO, then by `__class__`.
@@ -69,7 +92,7 @@ pub fn is_instance_plain(value: Value, class: Value, thread: &mut Thread) -> PyR
             return Ok(true);
         }
         // A proxy may claim another class.
-        if attribute::uses_generic_lookup(value.type_object()) && !value.type_has_flag(crate::types::type_object::TYPE_HEAP) {
+        if claims_own_class(value.type_object(), thread) {
             return Ok(false);
         }
         let claimed = attribute::get_optional(value, crate::names::names().__class__, thread)?;

@@ -51,6 +51,31 @@ pub fn get_slice(container: Value, start: Value, stop: Value, thread: &mut Threa
     get_item(container, *slice, thread)
 }
 
+/// `list[start:stop] = list` of the same length, with bounds that are None or small ints, where no other thread is. False:
+/// nothing has happened.
+pub fn set_simple_slice(container: Value, start: Value, stop: Value, value: Value) -> bool {
+    use crate::types::{list::ListObject, slice::simple_bounds};
+    if !container.has_shape(shapes::LIST) || !value.has_shape(shapes::LIST) {
+        return false;
+    }
+    let list = ListObject::of(container);
+    simple_bounds(start, stop, list.len()).is_some_and(|(start, stop)| list.assign_alone(start, stop, ListObject::of(value)))
+}
+
+/// A list's items from start to stop by a step, all of them None or small ints.
+pub fn get_stepped_slice(container: Value, [start, stop, step]: [Value; 3]) -> Option<Owned> {
+    use crate::types::{list::ListObject, slice};
+    if !container.has_shape(shapes::LIST) {
+        return None;
+    }
+    let list = ListObject::of(container);
+    let step = step.as_small_int().filter(|step| *step != 0)?;
+    let bound = |value: Value, default: i64| if value.is_none() { Some(default) } else { value.as_small_int() };
+    let start = bound(start, if step < 0 { i64::MAX } else { 0 })?;
+    let stop = bound(stop, if step < 0 { i64::MIN } else { i64::MAX })?;
+    list.select(slice::adjust((start, stop, step), list.len()).iter())
+}
+
 /// A slice of a list, tuple or str with bounds that are None or small ints.
 fn get_simple_slice(container: Value, start: Value, stop: Value) -> Option<Owned> {
     use crate::types::slice::simple_bounds;

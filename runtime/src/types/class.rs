@@ -59,6 +59,11 @@ pub fn type_getattr(class: Value, name: Value, thread: &mut Thread) -> PyResult 
     }
 }
 
+/// Whether attribute loads of the classes of a metaclass go by [`type_getattr`] alone.
+pub fn uses_type_lookup(meta: &TypeObject) -> bool {
+    meta.slots.getattr.raw() == type_getattr as BinaryFn as usize
+}
+
 fn type_getattr_optional(class: Value, name: Value, thread: &mut Thread) -> PyResult<Option<Owned>> {
     let ty = TypeObject::of(class);
     let meta = class.type_object();

@@ -2,13 +2,14 @@
 //!
 //! `co_code` is CPython's stream and never changes. What runs is an internal stream of 32-bit atomic units: an opcode in
 //! the low 8 bits and the whole argument above (EXTENDED_ARG folded, jump targets as unit numbers). An instruction with
-//! inline caches is followed by one unit that holds the number of its cache cell. `unit_offsets` maps units back to
+//! inline caches is followed by one unit that holds the number of its cache cell. `offsets` maps units back to
 //! CPython's offsets for `f_lasti`, tables and `dis`.
 
 use pyrt_compiler::bytecode::code::{CodeData, CodeFlags, Const, LocalKind};
 use pyrt_compiler::bytecode::instructions::Opcode;
 
 use crate::interp::inline_cache::CacheCell;
+use crate::interp::translate::UnitOffsets;
 use crate::interp::tracing::Monitoring;
 use crate::object::header::Header;
 use crate::object::lifetime;
@@ -33,6 +34,14 @@ pub struct Handler {
     pub push_lasti: bool,
 }
 
+/// The byte strings of a code object, as CPython has them.
+pub struct CodeBytes {
+    pub code: Box<[u8]>,
+    pub localspluskinds: Box<[u8]>,
+    pub linetable: Box<[u8]>,
+    pub exceptiontable: Box<[u8]>,
+}
+
 #[repr(C)]
 pub struct CodeObject {
     pub header: Header,
@@ -51,7 +60,7 @@ pub struct CodeObject {
     pub total_args: u32,
     /// Whether a call with exactly `argcount` positional arguments fills the frame by a plain copy.
     pub is_simple: bool,
-    pub data: Box<CodeData>,
+    pub data: CodeBytes,
     pub consts: Owned,
     pub names: Owned,
     pub localsplusnames: Owned,
@@ -60,7 +69,7 @@ pub struct CodeObject {
     pub qualname: Owned,
     pub units: Box<[Unit]>,
     /// CPython's offset in code units (2 bytes) of each unit.
-    pub unit_offsets: Box<[u32]>,
+    offsets: UnitOffsets,
     pub handlers: Box<[Handler]>,
     /// The cache cells, null until the code runs for the first time (RESUME): most code of a program never does.
     cells: AtomicPtr<CacheCell>,
@@ -168,13 +177,17 @@ impl CodeObject {
 
     /// CPython's byte offset of unit `unit` (`f_lasti`).
     pub fn lasti_of_unit(&self, unit: usize) -> i32 {
-        self.unit_offsets.get(unit).map_or(-1, |offset| (*offset * 2) as i32)
+        self.offsets.offset_of(&self.data.code, unit).map_or(-1, |offset| (offset * 2) as i32)
     }
 
     /// The unit at or after CPython's byte offset `lasti`.
     pub fn unit_of_lasti(&self, lasti: i32) -> usize {
-        let offset = (lasti.max(0) / 2) as u32;
-        self.unit_offsets.partition_point(|own| *own < offset)
+        self.offsets.unit_at_or_after(&self.data.code, (lasti.max(0) / 2) as u32)
+    }
+
+    /// CPython's offset, in its code units, of each unit.
+    pub fn unit_offsets(&self) -> Vec<u32> {
+        self.offsets.all(&self.data.code)
     }
 
     /// The handler of an exception raised at `unit`.
@@ -201,7 +214,7 @@ pub fn from_data(data: CodeData, thread: &mut Thread) -> PyResult {
 }
 
 /// A code object whose constants exist already (`code.replace`, `types.CodeType`, marshal).
-pub fn from_parts(mut data: CodeData, consts: Vec<Owned>, thread: &mut Thread) -> PyResult {
+pub fn from_parts(data: CodeData, consts: Vec<Owned>, thread: &mut Thread) -> PyResult {
     let intern_all = |names: &[String]| tuple::from_vec(names.iter().map(|name| string::intern_str(name)).collect());
     let names = intern_all(&data.names);
     let localsplusnames = intern_all(&data.localsplusnames);
@@ -223,12 +236,6 @@ pub fn from_parts(mut data: CodeData, consts: Vec<Owned>, thread: &mut Thread) -
     let filename = string::intern_str(&data.filename);
     let consts = tuple::from_vec(consts);
     let nlocalsplus = data.localsplusnames.len() as u32;
-    // What the objects above say is not kept twice.
-    data.consts = Vec::new();
-    data.names = Vec::new();
-    data.localsplusnames = Vec::new();
-    (data.name, data.qualname, data.filename) = Default::default();
-    let data = Box::new(data);
     Ok(lifetime::allocate_object(CODE.get(), |header| {
         header.born_deferred();
         CodeObject {
@@ -245,7 +252,12 @@ pub fn from_parts(mut data: CodeData, consts: Vec<Owned>, thread: &mut Thread) -
             firstlineno: data.firstlineno,
             total_args,
             is_simple,
-            data,
+            data: CodeBytes {
+                code: data.code.into(),
+                localspluskinds: data.localspluskinds.into(),
+                linetable: data.linetable.into(),
+                exceptiontable: data.exceptiontable.into(),
+            },
             consts,
             names,
             localsplusnames,
@@ -253,7 +265,7 @@ pub fn from_parts(mut data: CodeData, consts: Vec<Owned>, thread: &mut Thread) -
             name,
             qualname,
             units: translated.units,
-            unit_offsets: translated.unit_offsets,
+            offsets: translated.offsets,
             handlers: translated.handlers,
             cells: AtomicPtr::new(if translated.needs_cells_at_once { new_cells(translated.n_cells) } else { std::ptr::null_mut() }),
             n_cells: translated.n_cells as u32,

@@ -264,14 +264,19 @@ fn same_constant(a: Value, b: Value, thread: &mut Thread) -> PyResult<bool> {
     compare::equals(a, b, thread)
 }
 
+/// Names are interned.
+fn same_names(a: &[Value], b: &[Value]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(one, other)| one.is(*other))
+}
+
 fn is_same(a: &CodeObject, b: &CodeObject, thread: &mut Thread) -> PyResult<bool> {
     let (x, y) = (&a.data, &b.data);
     let plain = StrObject::of(*a.name).equals(StrObject::of(*b.name))
-        && (x.argcount, x.posonlyargcount, x.kwonlyargcount, x.flags, x.firstlineno)
-            == (y.argcount, y.posonlyargcount, y.kwonlyargcount, y.flags, y.firstlineno)
+        && (a.argcount, a.posonlyargcount, a.kwonlyargcount, a.flags, a.firstlineno)
+            == (b.argcount, b.posonlyargcount, b.kwonlyargcount, b.flags, b.firstlineno)
         && x.code == y.code
-        && x.names == y.names
-        && x.localsplusnames == y.localsplusnames
+        && same_names(a.names(), b.names())
+        && same_names(a.local_names(), b.local_names())
         && x.localspluskinds == y.localspluskinds
         && x.linetable == y.linetable
         && x.exceptiontable == y.exceptiontable
@@ -309,7 +314,7 @@ pub(super) fn hash(this: Value, thread: &mut Thread) -> PyResult<i64> {
         compare::hash(*code.names, thread)?,
         compare::hash(*code.localsplusnames, thread)?,
     ];
-    parts.extend([data.argcount, data.posonlyargcount, data.kwonlyargcount, data.flags, data.firstlineno as u32].map(i64::from));
+    parts.extend([code.argcount, code.posonlyargcount, code.kwonlyargcount, code.flags, code.firstlineno as u32].map(i64::from));
     parts.push(crate::types::hashing::hash_bytes(&data.code));
     parts.push(crate::types::hashing::hash_bytes(&data.linetable));
     parts.push(crate::types::hashing::hash_bytes(&data.exceptiontable));

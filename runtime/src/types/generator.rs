@@ -49,9 +49,8 @@ pub struct GeneratorObject {
     pub qualname: Slot,
     /// `cr_origin`, `ag_finalizer`.
     pub origin: Slot,
-    code: Owned,
-    globals: Owned,
-    builtins: Owned,
+    /// Code, globals and builtins of a frame that has no function to keep them alive.
+    anchor: Slot,
     exc_info: std::cell::UnsafeCell<ExcInfo>,
     frame: Frame,
     // Words follow.
@@ -132,7 +131,8 @@ impl GeneratorObject {
     }
 
     pub fn code(&self) -> Value {
-        *self.code
+        // SAFETY: the frame's function, which the generator keeps, or the anchor keeps the code alive.
+        unsafe { &*self.frame.code }.value()
     }
 
     pub fn is_coroutine(&self) -> bool {
@@ -180,6 +180,12 @@ pub fn from_frame(thread: &mut Thread, frame: *mut Frame) -> PyResult {
         };
         let (name, qualname) = (name.unwrap_or_else(|| code.name.clone()), qualname.unwrap_or_else(|| code.qualname.clone()));
         let origin = if code.has_flag(CodeFlags::COROUTINE) && thread.coroutine_origin_depth > 0 { Some(origin_of(thread)) } else { None };
+        // A function keeps all three, the code even if its `__code__` is replaced.
+        let anchor = if (*frame).func != 0 {
+            None
+        } else {
+            Some(crate::types::tuple::pack([code.value().to_owned(), (*frame).globals.to_owned(), (*frame).builtins.to_owned()]))
+        };
         let made = lifetime::allocate(ty, size, |block| {
             let object = block.cast::<GeneratorObject>();
             (&raw mut (*object).state).write(AtomicU8::new(State::Created as u8));
@@ -187,9 +193,7 @@ pub fn from_frame(thread: &mut Thread, frame: *mut Frame) -> PyResult {
             (&raw mut (*object).name).write(Slot::new(name));
             (&raw mut (*object).qualname).write(Slot::new(qualname));
             (&raw mut (*object).origin).write(Slot::from_option(origin));
-            (&raw mut (*object).code).write(code.value().to_owned());
-            (&raw mut (*object).globals).write((*frame).globals.to_owned());
-            (&raw mut (*object).builtins).write((*frame).builtins.to_owned());
+            (&raw mut (*object).anchor).write(Slot::from_option(anchor));
             (&raw mut (*object).exc_info).write(std::cell::UnsafeCell::new(ExcInfo::empty()));
             std::ptr::copy_nonoverlapping(frame.cast::<u64>(), (&raw mut (*object).frame).cast::<u64>(), FRAME_WORDS);
             let new = &raw mut (*object).frame;
@@ -632,7 +636,7 @@ pub fn get_frame(this: Value, _thread: &mut Thread) -> PyResult {
 }
 
 pub fn get_code(this: Value, _thread: &mut Thread) -> PyResult {
-    Ok(GeneratorObject::of_any(this).code.clone())
+    Ok(GeneratorObject::of_any(this).code().to_owned())
 }
 
 pub fn get_delegate(this: Value, _thread: &mut Thread) -> PyResult {
@@ -712,12 +716,9 @@ pub(crate) unsafe fn dealloc(value: Value) {
         if let Some(func) = Value::from_slot((*frame).func) {
             drop(Owned::from_raw(func));
         }
-        for slot in [&(*object).name, &(*object).qualname, &(*object).origin] {
+        for slot in [&(*object).name, &(*object).qualname, &(*object).origin, &(*object).anchor] {
             drop(slot.replace_locked(None));
         }
-        std::ptr::drop_in_place(&raw mut (*object).code);
-        std::ptr::drop_in_place(&raw mut (*object).globals);
-        std::ptr::drop_in_place(&raw mut (*object).builtins);
         drop((*(*object).exc_info.get()).value.take());
     }
 }
@@ -739,10 +740,7 @@ pub(crate) unsafe fn traverse(value: Value, visit: &mut dyn FnMut(Value)) {
         if let Some(func) = Value::from_slot((*frame).func) {
             visit(func);
         }
-        visit(*object.code);
-        visit(*object.globals);
-        visit(*object.builtins);
-        for slot in [&object.name, &object.qualname, &object.origin] {
+        for slot in [&object.name, &object.qualname, &object.origin, &object.anchor] {
             if let Some(held) = slot.peek() {
                 visit(held);
             }

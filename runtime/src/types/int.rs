@@ -8,7 +8,7 @@ use num_traits::ToPrimitive;
 
 use crate::exceptions::exc;
 use crate::number::hash as hash_kernels;
-use crate::number::integer;
+use crate::number::{integer, limbs};
 use crate::object::header::Header;
 use crate::object::lifetime;
 use crate::object::value::{Owned, PyResult, SMALL_INT_MAX, SMALL_INT_MIN, Value};
@@ -137,6 +137,72 @@ pub fn to_bigint(value: Value) -> BigInt {
     let object = of(value);
     let digits: Vec<u32> = object.limbs().iter().flat_map(|limb| [*limb as u32, (*limb >> 32) as u32]).collect();
     BigInt::new(if object.is_negative() { Sign::Minus } else { Sign::Plus }, digits)
+}
+
+/// The sign of an int object, and its limbs where they lie; those of an immediate are put to `place`.
+#[inline]
+fn magnitude(value: Value, place: &mut [u64; 1]) -> (bool, &[u64]) {
+    match as_i64(value) {
+        Some(small) => {
+            place[0] = small.unsigned_abs();
+            (small < 0, limbs::trimmed(place))
+        }
+        None => {
+            let object = of(value);
+            (object.is_negative(), object.limbs())
+        }
+    }
+}
+
+/// `a + b`, or `a - b` if `is_difference`, of two int objects.
+pub fn add(a: Value, b: Value, is_difference: bool) -> Owned {
+    let (mut place_a, mut place_b) = ([0], [0]);
+    let ((a_negative, a), (b_negative, b)) = (magnitude(a, &mut place_a), magnitude(b, &mut place_b));
+    if a_negative == (b_negative != is_difference) {
+        return from_limbs(a_negative, &limbs::add(a, b));
+    }
+    if limbs::compare(a, b).is_ge() {
+        return from_limbs(a_negative, &limbs::subtract(a, b));
+    }
+    from_limbs(!a_negative, &limbs::subtract(b, a))
+}
+
+/// `a * b` of two int objects; `None` where long operands are better left to [`BigInt`].
+pub fn multiply(a: Value, b: Value) -> Option<Owned> {
+    let (mut place_a, mut place_b) = ([0], [0]);
+    let ((a_negative, a), (b_negative, b)) = (magnitude(a, &mut place_a), magnitude(b, &mut place_b));
+    if a.len().min(b.len()) >= limbs::LONG_PRODUCT {
+        return None;
+    }
+    Some(from_limbs(a_negative != b_negative, &limbs::multiply(a, b)))
+}
+
+/// `divmod(a, b)` of two int objects; `None` where `b` is zero, or where long operands are better left to [`BigInt`].
+pub fn div_mod(a: Value, b: Value) -> Option<(Owned, Owned)> {
+    let (mut place_a, mut place_b) = ([0], [0]);
+    let ((a_negative, a), (b_negative, b)) = (magnitude(a, &mut place_a), magnitude(b, &mut place_b));
+    if b.is_empty() || a.len().saturating_sub(b.len()).min(b.len()) >= limbs::LONG_QUOTIENT {
+        return None;
+    }
+    let (mut quotient, mut rest) = limbs::divide(a, b);
+    // Rounded down, as the remainder has the sign of the divisor.
+    if a_negative != b_negative && !limbs::trimmed(&rest).is_empty() {
+        quotient = limbs::add(&quotient, &[1]);
+        rest = limbs::subtract(b, &rest);
+    }
+    Some((from_limbs(a_negative != b_negative, &quotient), from_limbs(b_negative, &rest)))
+}
+
+/// Compares two int objects.
+pub fn compare(a: Value, b: Value) -> std::cmp::Ordering {
+    let (mut place_a, mut place_b) = ([0], [0]);
+    let ((a_negative, a), (b_negative, b)) = (magnitude(a, &mut place_a), magnitude(b, &mut place_b));
+    match (a_negative, b_negative) {
+        (false, false) => limbs::compare(a, b),
+        (true, true) => limbs::compare(b, a),
+        (false, true) => std::cmp::Ordering::Greater,
+        (true, false) => std::cmp::Ordering::Less,
+    }
 }
 
 /// The number, if the value is an int (or of a subclass) that fits.

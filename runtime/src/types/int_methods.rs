@@ -20,7 +20,7 @@ use crate::types::builtin_types::INT;
 use crate::types::int::{as_i64, exact, from_bigint, hash, is_negative, n_digits_30, new_of_type, to_bigint, to_f64};
 use crate::types::string::{self, StrObject};
 use crate::types::type_object::*;
-use crate::types::{float, tuple};
+use crate::types::{float, int, tuple};
 
 #[cold]
 fn int_error(error: IntError, what: &str, thread: &mut Thread) -> Raised {
@@ -31,7 +31,7 @@ fn int_error(error: IntError, what: &str, thread: &mut Thread) -> Raised {
 }
 
 macro_rules! operator {
-    ($name:ident, |$a:ident, $b:ident| $fast:expr, |$big_a:ident, $big_b:ident, $thread:ident| $slow:expr) => {
+    ($name:ident, |$a:ident, $b:ident| $fast:expr, |$left:ident, $right:ident| $direct:expr, |$big_a:ident, $big_b:ident, $thread:ident| $slow:expr) => {
         fn $name(left: Value, right: Value, $thread: &mut Thread) -> PyResult {
             if !is_int(left) || !is_int(right) {
                 return Ok(Owned::not_implemented());
@@ -40,6 +40,10 @@ macro_rules! operator {
                 if let Some(result) = $fast {
                     return Ok(Owned::int(result));
                 }
+            }
+            let ($left, $right) = (left, right);
+            if let Some(result) = $direct {
+                return Ok(result);
             }
             let ($big_a, $big_b) = (to_bigint(left), to_bigint(right));
             let result: PyResult<BigInt> = $slow;
@@ -64,18 +68,36 @@ fn floor_mod_i64(a: i64, b: i64) -> Option<i64> {
     Some(if remainder != 0 && ((remainder < 0) != (b < 0)) { remainder + b } else { remainder })
 }
 
-operator!(int_add, |a, b| a.checked_add(b), |a, b, thread| { let _ = &thread; Ok(a + b) });
-operator!(int_subtract, |a, b| a.checked_sub(b), |a, b, thread| { let _ = &thread; Ok(a - b) });
-operator!(int_multiply, |a, b| a.checked_mul(b), |a, b, thread| { let _ = &thread; Ok(a * b) });
-operator!(int_floor_divide, |a, b| floor_div_i64(a, b), |a, b, thread| {
+fn int_add(left: Value, right: Value, _thread: &mut Thread) -> PyResult {
+    if !is_int(left) || !is_int(right) {
+        return Ok(Owned::not_implemented());
+    }
+    match as_i64(left).zip(as_i64(right)).and_then(|(a, b)| a.checked_add(b)) {
+        Some(sum) => Ok(Owned::int(sum)),
+        None => Ok(int::add(left, right, false)),
+    }
+}
+
+fn int_subtract(left: Value, right: Value, _thread: &mut Thread) -> PyResult {
+    if !is_int(left) || !is_int(right) {
+        return Ok(Owned::not_implemented());
+    }
+    match as_i64(left).zip(as_i64(right)).and_then(|(a, b)| a.checked_sub(b)) {
+        Some(difference) => Ok(Owned::int(difference)),
+        None => Ok(int::add(left, right, true)),
+    }
+}
+
+operator!(int_multiply, |a, b| a.checked_mul(b), |left, right| int::multiply(left, right), |a, b, thread| { let _ = &thread; Ok(a * b) });
+operator!(int_floor_divide, |a, b| floor_div_i64(a, b), |left, right| int::div_mod(left, right).map(|(quotient, _)| quotient), |a, b, thread| {
     integer::floor_div(&a, &b).map_err(|error| int_error(error, "division by zero", thread))
 });
-operator!(int_remainder, |a, b| floor_mod_i64(a, b), |a, b, thread| {
+operator!(int_remainder, |a, b| floor_mod_i64(a, b), |left, right| int::div_mod(left, right).map(|(_, rest)| rest), |a, b, thread| {
     integer::floor_mod(&a, &b).map_err(|error| int_error(error, "division by zero", thread))
 });
-operator!(int_and, |a, b| Some(a & b), |a, b, thread| { let _ = &thread; Ok(a & b) });
-operator!(int_or, |a, b| Some(a | b), |a, b, thread| { let _ = &thread; Ok(a | b) });
-operator!(int_xor, |a, b| Some(a ^ b), |a, b, thread| { let _ = &thread; Ok(a ^ b) });
+operator!(int_and, |a, b| Some(a & b), |_left, _right| None, |a, b, thread| { let _ = &thread; Ok(a & b) });
+operator!(int_or, |a, b| Some(a | b), |_left, _right| None, |a, b, thread| { let _ = &thread; Ok(a | b) });
+operator!(int_xor, |a, b| Some(a ^ b), |_left, _right| None, |a, b, thread| { let _ = &thread; Ok(a ^ b) });
 
 fn int_lshift(left: Value, right: Value, thread: &mut Thread) -> PyResult {
     if !is_int(left) || !is_int(right) {
@@ -128,6 +150,9 @@ fn int_divmod(left: Value, right: Value, thread: &mut Thread) -> PyResult {
         if let (Some(quotient), Some(remainder)) = (floor_div_i64(a, b), floor_mod_i64(a, b)) {
             return Ok(tuple::pack([Owned::int(quotient), Owned::int(remainder)]));
         }
+    }
+    if let Some((quotient, remainder)) = int::div_mod(left, right) {
+        return Ok(tuple::pack([quotient, remainder]));
     }
     let (quotient, remainder) = integer::div_mod(&to_bigint(left), &to_bigint(right))
         .map_err(|error| int_error(error, "division by zero", thread))?;
@@ -232,7 +257,7 @@ fn int_compare(left: Value, right: Value, op: CompareOp, _thread: &mut Thread) -
 pub fn compare_ints(left: Value, right: Value) -> Ordering {
     match (as_i64(left), as_i64(right)) {
         (Some(a), Some(b)) => a.cmp(&b),
-        _ => to_bigint(left).cmp(&to_bigint(right)),
+        _ => int::compare(left, right),
     }
 }
 

@@ -2,6 +2,7 @@
 //! from Python, and which function calls the Python method when a class defines it.
 
 use crate::exceptions::exc;
+use crate::names::names;
 use crate::object::value::{Owned, PyResult, Value};
 use crate::protocol::args::{Args, KwNames};
 use crate::protocol::attribute::{call_special, lookup_special_method};
@@ -285,74 +286,68 @@ pub fn call_wrapper(row: &SlotRow, raw: usize, zelf: Value, args: Args<'_>, kwna
     }
 }
 
-fn name(text: &str) -> Owned {
-    crate::names::interned(text)
-}
-
 /// Calls the special method, which the class has since the slot is filled; its removal in between reads as missing.
-fn call_required(zelf: Value, method: &str, args: &[Value], thread: &mut Thread) -> PyResult {
-    let method = name(method);
-    match call_special(zelf, *method, args, thread)? {
+fn call_required(zelf: Value, method: Value, args: &[Value], thread: &mut Thread) -> PyResult {
+    match call_special(zelf, method, args, thread)? {
         Some(value) => Ok(value),
         None => Err(crate::protocol::attribute::raise_attribute_error(
             zelf,
-            *method,
-            &StrObject::of(*method).to_string_lossy(),
+            method,
+            &StrObject::of(method).to_string_lossy(),
             thread,
         )),
     }
 }
 
 /// As `call_required`, but a missing method is `NotImplemented`.
-fn call_maybe(zelf: Value, method: &str, args: &[Value], thread: &mut Thread) -> PyResult {
-    let method = name(method);
-    Ok(call_special(zelf, *method, args, thread)?.unwrap_or_else(Owned::not_implemented))
+fn call_maybe(zelf: Value, method: Value, args: &[Value], thread: &mut Thread) -> PyResult {
+    Ok(call_special(zelf, method, args, thread)?.unwrap_or_else(Owned::not_implemented))
 }
 
 macro_rules! class_unary {
-    ($($function:ident $method:literal;)*) => {$(
+    ($($function:ident $method:ident;)*) => {$(
         fn $function(zelf: Value, thread: &mut Thread) -> PyResult {
-            call_required(zelf, $method, &[], thread)
+            call_required(zelf, names().$method, &[], thread)
         }
     )*};
 }
 
 class_unary! {
-    class_repr "__repr__";
-    class_str "__str__";
-    class_negative "__neg__";
-    class_positive "__pos__";
-    class_absolute "__abs__";
-    class_invert "__invert__";
-    class_int "__int__";
-    class_float "__float__";
-    class_index "__index__";
-    class_await "__await__";
-    class_aiter "__aiter__";
-    class_anext "__anext__";
+    class_repr __repr__;
+    class_str __str__;
+    class_negative __neg__;
+    class_positive __pos__;
+    class_absolute __abs__;
+    class_invert __invert__;
+    class_int __int__;
+    class_float __float__;
+    class_index __index__;
+    class_await __await__;
+    class_aiter __aiter__;
+    class_anext __anext__;
 }
 
 macro_rules! class_binary {
-    ($($function:ident $slot:ident $method:literal $reflected:literal;)*) => {$(
+    ($($function:ident $slot:ident $method:ident $reflected:ident;)*) => {$(
         fn $function(left: Value, right: Value, thread: &mut Thread) -> PyResult {
             let (left_type, right_type) = (left.type_object(), right.type_object());
             let this = $function as BinaryFn as usize;
             let do_other = !std::ptr::eq(left_type, right_type) && right_type.slots.$slot.raw() == this;
             if left_type.slots.$slot.raw() == this {
-                if do_other && right_type.is_subtype(left_type) && is_overloaded(left, right, $reflected, thread) {
-                    let result = call_maybe(right, $reflected, &[left], thread)?;
+                if do_other && right_type.is_subtype(left_type) && is_overloaded(left, right, names().$reflected, thread) {
+                    let result = call_maybe(right, names().$reflected, &[left], thread)?;
                     if !result.is_not_implemented() {
                         return Ok(result);
                     }
-                    return call_maybe(left, $method, &[right], thread);
+                    return call_maybe(left, names().$method, &[right], thread);
                 }
-                let result = call_maybe(left, $method, &[right], thread)?;
+                let result = call_maybe(left, names().$method, &[right], thread)?;
                 if !result.is_not_implemented() || std::ptr::eq(left_type, right_type) {
                     return Ok(result);
                 }
             }
             if do_other {
-                return call_maybe(right, $reflected, &[left], thread);
+                return call_maybe(right, names().$reflected, &[left], thread);
             }
             Ok(Owned::not_implemented())
         }
@@ -360,53 +355,52 @@ macro_rules! class_binary {
 }
 
 class_binary! {
-    class_add add "__add__" "__radd__";
-    class_subtract subtract "__sub__" "__rsub__";
-    class_multiply multiply "__mul__" "__rmul__";
-    class_remainder remainder "__mod__" "__rmod__";
-    class_divmod divmod "__divmod__" "__rdivmod__";
-    class_lshift lshift "__lshift__" "__rlshift__";
-    class_rshift rshift "__rshift__" "__rrshift__";
-    class_and and "__and__" "__rand__";
-    class_xor xor "__xor__" "__rxor__";
-    class_or or "__or__" "__ror__";
-    class_floor_divide floor_divide "__floordiv__" "__rfloordiv__";
-    class_true_divide true_divide "__truediv__" "__rtruediv__";
-    class_matrix_multiply matrix_multiply "__matmul__" "__rmatmul__";
+    class_add add __add__ __radd__;
+    class_subtract subtract __sub__ __rsub__;
+    class_multiply multiply __mul__ __rmul__;
+    class_remainder remainder __mod__ __rmod__;
+    class_divmod divmod __divmod__ __rdivmod__;
+    class_lshift lshift __lshift__ __rlshift__;
+    class_rshift rshift __rshift__ __rrshift__;
+    class_and and __and__ __rand__;
+    class_xor xor __xor__ __rxor__;
+    class_or or __or__ __ror__;
+    class_floor_divide floor_divide __floordiv__ __rfloordiv__;
+    class_true_divide true_divide __truediv__ __rtruediv__;
+    class_matrix_multiply matrix_multiply __matmul__ __rmatmul__;
 }
 
 /// Whether the right operand's class has its own version of the reflected method.
-fn is_overloaded(left: Value, right: Value, method: &str, thread: &mut Thread) -> bool {
-    let method = name(method);
-    let right_method = crate::protocol::attribute::lookup_type(right.type_object(), *method, thread);
+fn is_overloaded(left: Value, right: Value, method: Value, thread: &mut Thread) -> bool {
+    let right_method = crate::protocol::attribute::lookup_type(right.type_object(), method, thread);
     let Some(right_method) = right_method else { return false };
-    match crate::protocol::attribute::lookup_type(left.type_object(), *method, thread) {
+    match crate::protocol::attribute::lookup_type(left.type_object(), method, thread) {
         Some(left_method) => !left_method.is(*right_method),
         None => true,
     }
 }
 
 macro_rules! class_inplace {
-    ($($function:ident $method:literal;)*) => {$(
+    ($($function:ident $method:ident;)*) => {$(
         fn $function(left: Value, right: Value, thread: &mut Thread) -> PyResult {
-            call_maybe(left, $method, &[right], thread)
+            call_maybe(left, names().$method, &[right], thread)
         }
     )*};
 }
 
 class_inplace! {
-    class_inplace_add "__iadd__";
-    class_inplace_subtract "__isub__";
-    class_inplace_multiply "__imul__";
-    class_inplace_remainder "__imod__";
-    class_inplace_lshift "__ilshift__";
-    class_inplace_rshift "__irshift__";
-    class_inplace_and "__iand__";
-    class_inplace_xor "__ixor__";
-    class_inplace_or "__ior__";
-    class_inplace_floor_divide "__ifloordiv__";
-    class_inplace_true_divide "__itruediv__";
-    class_inplace_matrix_multiply "__imatmul__";
+    class_inplace_add __iadd__;
+    class_inplace_subtract __isub__;
+    class_inplace_multiply __imul__;
+    class_inplace_remainder __imod__;
+    class_inplace_lshift __ilshift__;
+    class_inplace_rshift __irshift__;
+    class_inplace_and __iand__;
+    class_inplace_xor __ixor__;
+    class_inplace_or __ior__;
+    class_inplace_floor_divide __ifloordiv__;
+    class_inplace_true_divide __itruediv__;
+    class_inplace_matrix_multiply __imatmul__;
 }
 
 fn class_power(left: Value, right: Value, modulus: Value, thread: &mut Thread) -> PyResult {
@@ -415,47 +409,46 @@ fn class_power(left: Value, right: Value, modulus: Value, thread: &mut Thread) -
         let (left_type, right_type) = (left.type_object(), right.type_object());
         let do_other = !std::ptr::eq(left_type, right_type) && right_type.slots.power.raw() == this;
         if left_type.slots.power.raw() == this {
-            if do_other && right_type.is_subtype(left_type) && is_overloaded(left, right, "__rpow__", thread) {
-                let result = call_maybe(right, "__rpow__", &[left], thread)?;
+            if do_other && right_type.is_subtype(left_type) && is_overloaded(left, right, names().__rpow__, thread) {
+                let result = call_maybe(right, names().__rpow__, &[left], thread)?;
                 if !result.is_not_implemented() {
                     return Ok(result);
                 }
             }
-            let result = call_maybe(left, "__pow__", &[right], thread)?;
+            let result = call_maybe(left, names().__pow__, &[right], thread)?;
             if !result.is_not_implemented() || std::ptr::eq(left_type, right_type) {
                 return Ok(result);
             }
         }
         if do_other {
-            return call_maybe(right, "__rpow__", &[left], thread);
+            return call_maybe(right, names().__rpow__, &[left], thread);
         }
         return Ok(Owned::not_implemented());
     }
     if left.type_object().slots.power.raw() == this {
-        let result = call_maybe(left, "__pow__", &[right, modulus], thread)?;
+        let result = call_maybe(left, names().__pow__, &[right, modulus], thread)?;
         if !result.is_not_implemented() {
             return Ok(result);
         }
     }
     if right.type_object().slots.power.raw() == this {
-        return call_maybe(right, "__rpow__", &[left, modulus], thread);
+        return call_maybe(right, names().__rpow__, &[left, modulus], thread);
     }
     Ok(Owned::not_implemented())
 }
 
 fn class_inplace_power(left: Value, right: Value, _modulus: Value, thread: &mut Thread) -> PyResult {
-    call_maybe(left, "__ipow__", &[right], thread)
+    call_maybe(left, names().__ipow__, &[right], thread)
 }
 
 fn class_getattr(object: Value, attribute: Value, thread: &mut Thread) -> PyResult {
-    let names = crate::names::names();
     let ty = object.type_object();
-    let getattribute = crate::protocol::attribute::lookup_type(ty, names.__getattribute__, thread);
+    let getattribute = crate::protocol::attribute::lookup_type(ty, names().__getattribute__, thread);
     let is_generic = getattribute.as_ref().is_none_or(|found| crate::types::descriptors::is_wrapper_of(**found, crate::protocol::attribute::generic_get as BinaryFn as usize));
     let result = if is_generic {
         crate::protocol::attribute::generic_get(object, attribute, thread)
     } else {
-        call_required(object, "__getattribute__", &[attribute], thread)
+        call_required(object, names().__getattribute__, &[attribute], thread)
     };
     match result {
         Ok(value) => Ok(value),
@@ -464,7 +457,7 @@ fn class_getattr(object: Value, attribute: Value, thread: &mut Thread) -> PyResu
                 return Err(raised);
             }
             let exception = thread.take_exception();
-            match lookup_special_method(object, names.__getattr__, thread)? {
+            match lookup_special_method(object, names().__getattr__, thread)? {
                 Some((method, true)) => call::call(*method, &[object, attribute], thread),
                 Some((method, false)) => call::call(*method, &[attribute], thread),
                 None => match exception {
@@ -478,15 +471,15 @@ fn class_getattr(object: Value, attribute: Value, thread: &mut Thread) -> PyResu
 
 fn class_setattr(object: Value, attribute: Value, value: Option<Value>, thread: &mut Thread) -> PyResult<()> {
     match value {
-        Some(value) => call_required(object, "__setattr__", &[attribute, value], thread)?,
-        None => call_required(object, "__delattr__", &[attribute], thread)?,
+        Some(value) => call_required(object, names().__setattr__, &[attribute, value], thread)?,
+        None => call_required(object, names().__delattr__, &[attribute], thread)?,
     };
     Ok(())
 }
 
 fn class_hash(object: Value, thread: &mut Thread) -> PyResult<i64> {
-    let method = name("__hash__");
-    let Some((method, unbound)) = lookup_special_method(object, *method, thread)?.filter(|(method, _)| !method.is_none()) else {
+    let method = names().__hash__;
+    let Some((method, unbound)) = lookup_special_method(object, method, thread)?.filter(|(method, _)| !method.is_none()) else {
         return compare::unhashable_slot(object, thread);
     };
     let result = if unbound { call::call(*method, &[object], thread)? } else { call::call(*method, &[], thread)? };
@@ -502,7 +495,7 @@ fn class_hash(object: Value, thread: &mut Thread) -> PyResult<i64> {
 }
 
 fn class_call(callable: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult {
-    let method = crate::names::names().__call__;
+    let method = names().__call__;
     match lookup_special_method(callable, method, thread)? {
         Some((method, true)) => call_prepended(*method, callable, args, kwnames, thread),
         Some((method, false)) => call::call_args(*method, args, kwnames, thread),
@@ -526,12 +519,13 @@ pub fn call_prepended(callable: Value, first: Value, args: Args<'_>, kwnames: Kw
 }
 
 fn class_richcompare(left: Value, right: Value, op: CompareOp, thread: &mut Thread) -> PyResult {
-    let method = ["__lt__", "__le__", "__eq__", "__ne__", "__gt__", "__ge__"][op as usize];
+    let names = names();
+    let method = [names.__lt__, names.__le__, names.__eq__, names.__ne__, names.__gt__, names.__ge__][op as usize];
     call_maybe(left, method, &[right], thread)
 }
 
 fn class_iter(object: Value, thread: &mut Thread) -> PyResult {
-    let method = crate::names::names().__iter__;
+    let method = names().__iter__;
     match lookup_special_method(object, method, thread)? {
         Some((method, _)) if method.is_none() => {
             let name = object.type_object().full_name();
@@ -544,13 +538,13 @@ fn class_iter(object: Value, thread: &mut Thread) -> PyResult {
 }
 
 fn class_iternext(object: Value, thread: &mut Thread) -> PyResult<Option<Owned>> {
-    let result = call_required(object, "__next__", &[], thread);
+    let result = call_required(object, names().__next__, &[], thread);
     crate::protocol::iterate::stop_to_none(result, thread)
 }
 
 fn class_descr_get(descriptor: Value, object: Option<Value>, ty: Option<Value>, thread: &mut Thread) -> PyResult {
     let (object, ty) = (object.unwrap_or_else(Value::none), ty.unwrap_or_else(Value::none));
-    match call_special(descriptor, crate::names::names().__get__, &[object, ty], thread)? {
+    match call_special(descriptor, names().__get__, &[object, ty], thread)? {
         Some(value) => Ok(value),
         None => Ok(descriptor.to_owned()),
     }
@@ -558,14 +552,14 @@ fn class_descr_get(descriptor: Value, object: Option<Value>, ty: Option<Value>, 
 
 fn class_descr_set(descriptor: Value, object: Value, value: Option<Value>, thread: &mut Thread) -> PyResult<()> {
     match value {
-        Some(value) => call_required(descriptor, "__set__", &[object, value], thread)?,
-        None => call_required(descriptor, "__delete__", &[object], thread)?,
+        Some(value) => call_required(descriptor, names().__set__, &[object, value], thread)?,
+        None => call_required(descriptor, names().__delete__, &[object], thread)?,
     };
     Ok(())
 }
 
 fn class_init(object: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult<()> {
-    let method = crate::names::names().__init__;
+    let method = names().__init__;
     let result = match lookup_special_method(object, method, thread)? {
         Some((method, true)) => call_prepended(*method, object, args, kwnames, thread)?,
         Some((method, false)) => call::call_args(*method, args, kwnames, thread)?,
@@ -580,22 +574,22 @@ fn class_init(object: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thre
 
 /// `__new__` is looked up on the class itself and is a static method: the class is passed explicitly.
 fn class_new(class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult {
-    let method = crate::protocol::attribute::get(class, crate::names::names().__new__, thread)?;
+    let method = crate::protocol::attribute::get(class, names().__new__, thread)?;
     call_prepended(*method, class, args, kwnames, thread)
 }
 
 fn class_finalize(object: Value, thread: &mut Thread) -> PyResult<()> {
-    call_special(object, crate::names::names().__del__, &[], thread)?;
+    call_special(object, names().__del__, &[], thread)?;
     Ok(())
 }
 
 fn class_buffer(object: Value, flags: u32, thread: &mut Thread) -> PyResult<crate::protocol::buffer::Buffer> {
-    let view = call_required(object, "__buffer__", &[Value::plain_int(i64::from(flags))], thread)?;
+    let view = call_required(object, names().__buffer__, &[Value::plain_int(i64::from(flags))], thread)?;
     crate::types::memoryview::buffer_of_class(object, *view, flags, thread)
 }
 
 fn class_truth(object: Value, thread: &mut Thread) -> PyResult<bool> {
-    let result = call_required(object, "__bool__", &[], thread)?;
+    let result = call_required(object, names().__bool__, &[], thread)?;
     match result.as_bool() {
         Some(truth) => Ok(truth),
         None => {
@@ -606,7 +600,7 @@ fn class_truth(object: Value, thread: &mut Thread) -> PyResult<bool> {
 }
 
 fn class_length(object: Value, thread: &mut Thread) -> PyResult<i64> {
-    let result = call_required(object, "__len__", &[], thread)?;
+    let result = call_required(object, names().__len__, &[], thread)?;
     let number = convert::index(*result, thread)?;
     if crate::types::int::is_negative(*number) {
         return Err(thread.raise_value_error("__len__() should return >= 0"));
@@ -618,19 +612,19 @@ fn class_length(object: Value, thread: &mut Thread) -> PyResult<i64> {
 }
 
 fn class_subscript(object: Value, key: Value, thread: &mut Thread) -> PyResult {
-    call_required(object, "__getitem__", &[key], thread)
+    call_required(object, names().__getitem__, &[key], thread)
 }
 
 fn class_ass_subscript(object: Value, key: Value, value: Option<Value>, thread: &mut Thread) -> PyResult<()> {
     match value {
-        Some(value) => call_required(object, "__setitem__", &[key, value], thread)?,
-        None => call_required(object, "__delitem__", &[key], thread)?,
+        Some(value) => call_required(object, names().__setitem__, &[key, value], thread)?,
+        None => call_required(object, names().__delitem__, &[key], thread)?,
     };
     Ok(())
 }
 
 fn class_contains(object: Value, item: Value, thread: &mut Thread) -> PyResult<bool> {
-    let method = crate::names::names().__contains__;
+    let method = names().__contains__;
     let result = match lookup_special_method(object, method, thread)? {
         Some((method, _)) if method.is_none() => {
             let name = object.type_object().full_name();

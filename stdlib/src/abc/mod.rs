@@ -311,7 +311,7 @@ fn answer_at_once(class: Value, ty: &TypeObject) -> Option<bool> {
 
 fn abc_instancecheck(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let (class, instance) = (args.at(0), args.at(1));
-    if special::has_own_class(instance, thread) {
+    if special::claims_own_class(instance.type_object(), thread) {
         if let Some(answer) = answer_at_once(class, instance.type_object()) {
             return Ok(Owned::bool(answer));
         }

@@ -11,8 +11,11 @@ use crate::protocol::binary::{self, BinaryOperator};
 use crate::protocol::compare::{self, CompareOp};
 use crate::threads::thread_state::Thread;
 use crate::types::builtin_types::shapes;
+use crate::types::dict::DictObject;
 use crate::types::float;
+use crate::types::list::ListObject;
 use crate::types::string::{self, StrObject};
+use crate::types::tuple::TupleObject;
 
 #[inline(always)]
 pub fn binary_op(r: &mut Regs<'_>, oparg: u32) -> Flow {
@@ -22,17 +25,26 @@ pub fn binary_op(r: &mut Regs<'_>, oparg: u32) -> Flow {
     if cell.should_attempt() {
         specialize_binary_slow(r.frame, oparg, left, right, cell);
     }
-    if let Some(result) = operate_on_immediates(oparg, left, right) {
-        r.pop();
-        r.set(1, result.bits());
-        return Flow::Next;
-    }
     let result = operate_slow(oparg, left, right, r.thread);
     r.finish_binary(result)
 }
 
+/// BINARY_OP of small ints and flonums by an operator that has no form of its own.
+#[inline(always)]
+pub fn binary_op_immediates(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    // SAFETY: two operands.
+    let (left, right) = unsafe { (Value::from_bits(r.peek(2)), Value::from_bits(r.peek(1))) };
+    if let Some(result) = operate_on_immediates(oparg, left, right) {
+        r.skip_cell();
+        r.pop();
+        r.set(1, result.bits());
+        return Flow::Next;
+    }
+    if left.is_pointer() && right.is_pointer() { r.miss(Opcode::BINARY_OP) } else { r.instead(Opcode::BINARY_OP) }
+}
+
 /// The operations on small ints and flonums that have no specialised form, where the result is of that kind too.
-#[inline(never)]
+#[inline(always)]
 fn operate_on_immediates(oparg: u32, left: Value, right: Value) -> Option<Value> {
     let operator = BinaryOperator::from_oparg(oparg).plain();
     if let (Some(a), Some(b)) = (left.as_small_int(), right.as_small_int()) {
@@ -73,14 +85,14 @@ fn specialize_binary_slow(frame: *mut Frame, oparg: u32, left: Value, right: Val
             BinaryOperator::Add => Opcode::BINARY_OP_ADD_INT,
             BinaryOperator::Subtract => Opcode::BINARY_OP_SUBTRACT_INT,
             BinaryOperator::Multiply => Opcode::BINARY_OP_MULTIPLY_INT,
-            _ => return,
+            _ => Opcode::BINARY_OP_EXTEND,
         }
     } else if (left.is_flonum() || right.is_flonum()) && immediate_number(left).is_some() && immediate_number(right).is_some() {
         match plain {
             BinaryOperator::Add => Opcode::BINARY_OP_ADD_FLOAT,
             BinaryOperator::Subtract => Opcode::BINARY_OP_SUBTRACT_FLOAT,
             BinaryOperator::Multiply => Opcode::BINARY_OP_MULTIPLY_FLOAT,
-            _ => return,
+            _ => Opcode::BINARY_OP_EXTEND,
         }
     } else if operator == BinaryOperator::Subscr {
         match left.shape() {
@@ -122,6 +134,12 @@ int_op!(binary_op_multiply_int, Value::small_int_mul);
 
 #[inline(never)]
 fn operate_slow(oparg: u32, left: Value, right: Value, thread: &mut Thread) -> PyResult {
+    if !left.is_pointer() && !right.is_pointer() {
+        if let Some(result) = operate_on_immediates(oparg, left, right) {
+            // SAFETY: immediates have no count.
+            return Ok(unsafe { Owned::from_raw(result) });
+        }
+    }
     if let Some(result) = operate_on_boxed_floats(oparg, left, right) {
         return Ok(result);
     }
@@ -134,23 +152,35 @@ macro_rules! float_op {
         pub fn $name(r: &mut Regs<'_>, _oparg: u32) -> Flow {
             // SAFETY: two operands.
             let (left, right) = unsafe { (Value::from_bits(r.peek(2)), Value::from_bits(r.peek(1))) };
-            if left.is_flonum() || right.is_flonum() {
-                if let (Some(a), Some(b)) = (immediate_number(left), immediate_number(right)) {
-                    if let Some(result) = Value::flonum(a $operator b) {
-                        r.skip_cell();
-                        r.pop();
-                        r.set(1, result.bits());
-                        return Flow::Next;
-                    }
+            if left.is_flonum() && right.is_flonum() {
+                if let Some(result) = Value::flonum(left.flonum_value() $operator right.flonum_value()) {
+                    r.skip_cell();
+                    r.pop();
+                    r.set(1, result.bits());
+                    return Flow::Next;
                 }
             }
-            // Floats in boxes, or a result that needs one, at a site that stays specialised.
-            if may_be_float(left) || may_be_float(right) {
-                return r.instead(Opcode::BINARY_OP);
-            }
-            r.miss(Opcode::BINARY_OP)
+            r.instead(Opcode::INSTRUMENTED_POP_JUMP_IF_FALSE)
         }
     };
+}
+
+/// An operation on floats where one operand is a small int, or where a box is at hand or needed.
+#[inline(always)]
+pub fn binary_op_float_other(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    // SAFETY: two operands.
+    let (left, right) = unsafe { (Value::from_bits(r.peek(2)), Value::from_bits(r.peek(1))) };
+    if let Some(result) = operate_on_immediates(oparg, left, right) {
+        r.skip_cell();
+        r.pop();
+        r.set(1, result.bits());
+        return Flow::Next;
+    }
+    // Floats in boxes, or a result that needs one, at a site that stays specialised.
+    if may_be_float(left) || may_be_float(right) {
+        return r.instead(Opcode::BINARY_OP);
+    }
+    r.miss(Opcode::BINARY_OP)
 }
 
 /// Whether the operand is a float, in a box or not.
@@ -225,10 +255,31 @@ pub fn to_bool(r: &mut Regs<'_>) -> Flow {
         return Flow::Next;
     }
     // Out of line: the handler needs no stack then.
+    r.instead(Opcode::TO_BOOL_LIST)
+}
+
+/// TO_BOOL of a container or string whose length says it.
+#[inline(always)]
+pub fn to_bool_container(r: &mut Regs<'_>) -> Flow {
+    let value = r.value(1);
+    if value.is_pointer() {
+        let len = match value.shape() {
+            shapes::LIST => ListObject::of(value).len(),
+            shapes::STR => StrObject::of(value).len(),
+            shapes::TUPLE => TupleObject::of(value).len(),
+            shapes::DICT => DictObject::of(value).len(),
+            _ => return r.instead(Opcode::INSTRUMENTED_INSTRUCTION),
+        };
+        r.skip_cell();
+        let word = r.pop();
+        r.push_truth(len != 0);
+        r.release_last(word);
+        return Flow::Next;
+    }
     r.instead(Opcode::INSTRUMENTED_INSTRUCTION)
 }
 
-/// TO_BOOL of what is neither a bool, None nor a small int.
+/// TO_BOOL of what is neither a bool, None, a small int nor one of the containers above.
 #[inline(always)]
 pub fn to_bool_other(r: &mut Regs<'_>) -> Flow {
     r.skip_cell();
@@ -324,6 +375,21 @@ fn exact_number(value: Value) -> Option<f64> {
 
 #[inline(always)]
 pub fn compare_op_str(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let (left, right) = (r.value(2), r.value(1));
+    if string::is_exact(left) && string::is_exact(right) {
+        let (a, b) = (StrObject::of(left), StrObject::of(right));
+        if std::ptr::eq(a, b) || a.len() != b.len() || (a.is_interned() && b.is_interned()) {
+            let truth = std::ptr::eq(a, b) == (operator_of(oparg) == CompareOp::Eq);
+            r.skip_cell();
+            return finish_truth(r, truth);
+        }
+    }
+    r.instead(Opcode::INSTRUMENTED_POP_JUMP_IF_TRUE)
+}
+
+/// COMPARE_OP_STR where the characters decide.
+#[inline(always)]
+pub fn compare_op_str_slow(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let (left, right) = (r.value(2), r.value(1));
     if string::is_exact(left) && string::is_exact(right) {
         let equal = StrObject::of(left).equals(StrObject::of(right));

@@ -18,7 +18,7 @@ use crate::types::descriptors::MemberDescriptor;
 use crate::types::dict::DictObject;
 use crate::types::function::FunctionObject;
 use crate::types::string::StrObject;
-use crate::types::type_object::{SlotCache, TYPE_METHOD_DESCRIPTOR, TypeObject};
+use crate::types::type_object::{SlotCache, TYPE_METHOD_DESCRIPTOR, TypeObject, is_type};
 
 /// The slot at word `offset` of an object.
 ///
@@ -43,6 +43,9 @@ const KIND_CLASS: u8 = 4;
 /// A store that adds an attribute in that slot; the second word is the shape afterwards.
 const KIND_ADD: u8 = 5;
 
+/// The object is a class of a metaclass that does not have the attribute.
+const KIND_METACLASS: u8 = 6;
+
 /// Whether the cell's shape fact holds for `object`.
 #[inline(always)]
 fn guard(object: Value, word: u64, kind: u8) -> bool {
@@ -50,9 +53,7 @@ fn guard(object: Value, word: u64, kind: u8) -> bool {
         return false;
     }
     let shape = object.shape();
-    shape == inline_cache::shape_of(word)
-        && shape::entry(shape).version() == inline_cache::version_of(word)
-        && inline_cache::kind_of(word) == kind
+    inline_cache::is_fact(word, shape, shape::entry(shape).version(), kind)
 }
 
 /// Puts a fact in front, and the one that was there behind it.
@@ -155,7 +156,7 @@ fn specialize_load_slow(frame: *mut Frame, object: Value, name: Value, is_method
         }
         return;
     }
-    if object.has_shape(shapes::TYPE) {
+    if is_type(object) && crate::types::class::uses_type_lookup(object.type_object()) {
         specialize_class_load(frame, object, name, cell, thread);
         return;
     }
@@ -223,7 +224,9 @@ fn specialize_load_slow(frame: *mut Frame, object: Value, name: Value, is_method
 fn specialize_class_load(frame: *mut Frame, class: Value, name: Value, cell: &CacheCell, thread: &mut Thread) {
     let ty = TypeObject::of(class);
     let (shape, version) = ty.shape_and_version();
-    if version == 0 || version > 0xFFFF || attribute::lookup_type(class.type_object(), name, thread).is_some() {
+    let own_shape = class.shape();
+    let own_version = shape::entry(own_shape).version();
+    if version == 0 || own_version == 0 || attribute::lookup_type(class.type_object(), name, thread).is_some() {
         return;
     }
     let Some(found) = attribute::lookup_type(ty, name, thread) else { return };
@@ -240,8 +243,11 @@ fn specialize_class_load(frame: *mut Frame, class: Value, name: Value, cell: &Ca
     // A function is itself when it is taken from its class.
     let needs_no_binding = found.has_shape(shapes::FUNCTION) || found.type_object().slots.descr_get.raw() == 0;
     if needs_no_binding && cell.set_object(found) {
+        // What the metaclass says of the name is a fact of its own; it is asked where the metaclass may change.
+        cell.publish_second(inline_cache::pack(own_shape, own_version, 0, KIND_METACLASS));
         cell.publish(inline_cache::pack(shape, version, 0, KIND_CLASS));
-        specialize_as(frame, Opcode::LOAD_ATTR_CLASS);
+        let is_plain = class.has_shape(shapes::TYPE);
+        specialize_as(frame, if is_plain { Opcode::LOAD_ATTR_CLASS } else { Opcode::LOAD_ATTR_CLASS_WITH_METACLASS_CHECK });
     }
 }
 
@@ -290,19 +296,23 @@ fn instance_slot<'a>(cell: &CacheCell, object: Value) -> Option<&'a Slot> {
 
 #[inline(always)]
 pub fn load_attr_instance_value(r: &mut Regs<'_>, oparg: u32) -> Flow {
-    let cell = r.cell();
-    let Some(slot) = instance_slot(cell, r.value(1)) else { return miss_load(r, cell) };
-    match attribute::load_inline_own(slot) {
-        Some(value) => finish_load(r, value, oparg),
-        None => r.instead(Opcode::INSTRUMENTED_LOAD_SUPER_ATTR),
+    let (cell, object) = (r.cell(), r.value(1));
+    let word = cell.word();
+    if guard(object, word, KIND_INSTANCE) {
+        // SAFETY: the shape has an attribute slot there, and slots never change their name.
+        if let Some(value) = attribute::load_inline_own(unsafe { slot_at(object, inline_cache::slot_of(word)) }) {
+            return finish_load(r, value, oparg);
+        }
     }
+    r.instead(Opcode::INSTRUMENTED_LOAD_SUPER_ATTR)
 }
 
-/// LOAD_ATTR_INSTANCE_VALUE of a value that other threads may use.
+/// LOAD_ATTR_INSTANCE_VALUE by the cell's second fact, or of a value that other threads may use.
 #[inline(always)]
 pub fn load_attr_instance_value_shared(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let (cell, object) = (r.cell(), r.value(1));
-    match instance_slot(cell, object).and_then(|slot| attribute::load_inline_word(slot, object)) {
+    let Some(slot) = instance_slot(cell, object) else { return miss_load(r, cell) };
+    match attribute::load_inline_word(slot, object) {
         Some(word) => finish_load_word(r, word, oparg),
         None => r.miss(Opcode::LOAD_ATTR),
     }
@@ -315,11 +325,25 @@ pub fn load_attr_class(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let object = r.value(1);
     if object.has_shape(shapes::TYPE) {
         let shape = TypeObject::of(object).root_shape();
-        let word = cell.word();
-        if shape == inline_cache::shape_of(word)
-            && shape::entry(shape).version() == inline_cache::version_of(word)
-            && inline_cache::kind_of(word) == KIND_CLASS
-        {
+        if inline_cache::is_fact(cell.word(), shape, shape::entry(shape).version(), KIND_CLASS) {
+            if let Some(value) = cell.object() {
+                // The cell keeps the value alive as long as the frame keeps the code.
+                return finish_load_word(r, value.frame_borrowed().bits(), oparg);
+            }
+        }
+    }
+    r.miss(Opcode::LOAD_ATTR)
+}
+
+/// An attribute of a class whose metaclass is not `type`, and does not have it.
+#[inline(always)]
+pub fn load_attr_class_of_metaclass(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    let cell = r.cell();
+    let object = r.value(1);
+    // Only classes have the shapes of which such a fact speaks.
+    if guard(object, cell.second_word(), KIND_METACLASS) {
+        let shape = TypeObject::of(object).root_shape();
+        if inline_cache::is_fact(cell.word(), shape, shape::entry(shape).version(), KIND_CLASS) {
             if let Some(value) = cell.object() {
                 // The cell keeps the value alive as long as the frame keeps the code.
                 return finish_load_word(r, value.frame_borrowed().bits(), oparg);
@@ -518,6 +542,24 @@ fn finish_store(r: &mut Regs<'_>, _value: u64, old: u64) {
 
 #[inline(always)]
 pub fn store_attr_instance_value(r: &mut Regs<'_>, _oparg: u32) -> Flow {
+    let (cell, object) = (r.cell(), r.value(1));
+    let word = cell.word();
+    if !(FREE_THREADED && has_other_threads()) && guard(object, word, KIND_INSTANCE) {
+        // SAFETY: as in `load_attr_instance_value`.
+        let slot = unsafe { slot_at(object, inline_cache::slot_of(word)) };
+        if let Some(old) = attribute::peek_inline(slot) {
+            // No other thread has ever been.
+            std::mem::forget(slot.replace_locked(Some(into_owned(r.peek(2)))));
+            finish_store(r, 0, old.bits());
+            return Flow::Next;
+        }
+    }
+    r.instead(Opcode::INSTRUMENTED_NOT_TAKEN)
+}
+
+/// STORE_ATTR_INSTANCE_VALUE by the cell's second fact, of an attribute that is added, or where other threads are.
+#[inline(always)]
+pub fn store_attr_instance_value_other(r: &mut Regs<'_>, _oparg: u32) -> Flow {
     let cell = r.cell();
     let object = r.value(1);
     let mut word = cell.word();

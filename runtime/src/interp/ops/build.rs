@@ -1,11 +1,16 @@
 //! Displays, comprehensions' accumulators, f-strings and t-strings.
 
+use pyrt_compiler::bytecode::instructions::Opcode;
+
 use crate::exceptions::exc;
 use crate::interp::dispatch::{Flow, Regs};
 use crate::interp::frame::into_owned;
 use crate::object::value::{Owned, PyResult, Value};
-use crate::protocol::{call, convert, iterate};
+use crate::protocol::binary::BinaryOperator;
+use crate::protocol::{call, convert, iterate, subscript};
+use crate::sync::Ordering;
 use crate::threads::thread_state::Thread;
+use crate::types::code::make_unit;
 use crate::types::dict::{self, DictObject};
 use crate::types::list::{self, ListObject};
 use crate::types::string::{self, Chars, StrObject};
@@ -122,6 +127,21 @@ fn join(items: &[Owned]) -> Owned {
 
 #[inline(always)]
 pub fn build_slice(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    if oparg == 3 {
+        // SAFETY: no code ends with the building of a slice.
+        let unit = unsafe { (*r.ip).load(Ordering::Relaxed) };
+        if unit == make_unit(Opcode::BINARY_OP as u8, BinaryOperator::Subscr as u32) {
+            // The slice itself is not needed where a list gives its items.
+            if let Some(items) = subscript::get_stepped_slice(r.value(4), [r.value(3), r.value(2), r.value(1)]) {
+                // SAFETY: behind the BINARY_OP and its cell.
+                r.ip = unsafe { r.ip.add(2) };
+                r.sync();
+                r.drop_n(3);
+                r.replace_last(1, items);
+                return Flow::Next;
+            }
+        }
+    }
     let step = if oparg == 3 { r.pop_owned() } else { Owned::none() };
     let stop = r.pop_owned();
     let start = r.pop_owned();
@@ -154,6 +174,18 @@ pub fn build_interpolation(r: &mut Regs<'_>, oparg: u32) -> Flow {
 
 #[inline(always)]
 pub fn list_append(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    // The list is one that the loop has made: no other thread knows it.
+    let word = r.peek(1);
+    if ListObject::of(r.value(oparg as usize + 1)).push_alone(|| into_owned(word)) {
+        r.pop();
+        return Flow::Next;
+    }
+    r.instead(Opcode::INSTRUMENTED_JUMP_FORWARD)
+}
+
+/// LIST_APPEND where there is no room.
+#[inline(always)]
+pub fn list_append_slow(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let value = r.pop_owned();
     ListObject::of(r.value(oparg as usize)).push(value);
     Flow::Next

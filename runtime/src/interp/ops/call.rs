@@ -4,10 +4,11 @@ use pyrt_compiler::bytecode::code::CodeFlags;
 use pyrt_compiler::bytecode::instructions::{Intrinsic1, Intrinsic2, Opcode};
 
 use crate::exceptions::exc;
-use crate::interp::call_frame::{bind, discard_frame, move_arguments, push_function_frame, push_function_frame_quickly, take_arguments};
+use crate::interp::call_frame::{bind, discard_frame, move_arguments, push_frame_with_arguments, push_function_frame, take_arguments};
 use crate::interp::dispatch::{Flow, Regs};
 use crate::interp::frame::{FRAME_INIT, Frame, into_owned};
 use crate::interp::inline_cache::{self, CacheCell};
+use crate::builtins::functions;
 use crate::interp::ops::load_store::specialize_as;
 use crate::object::value::{Owned, PyResult, Value};
 use crate::protocol::args::{Args, KwNames};
@@ -15,7 +16,7 @@ use crate::protocol::native::{NativeFn, call_padded};
 use crate::protocol::{attribute, call};
 use crate::threads::thread_state::Thread;
 use crate::types::builtin_function::BuiltinFunction;
-use crate::types::builtin_types::{OBJECT, shapes};
+use crate::types::builtin_types::{OBJECT, TYPE, shapes};
 use crate::types::code::CodeObject;
 use crate::types::descriptors::MethodDescriptor;
 use crate::types::dict::DictObject;
@@ -24,6 +25,9 @@ use crate::types::method::MethodObject;
 use crate::types::string::{self, StrObject};
 use crate::types::tuple::{self, TupleObject};
 use crate::types::type_object::{TYPE_ABSTRACT, TYPE_DICT_SUBCLASS, TYPE_DISALLOW_INSTANTIATION, TYPE_HEAP, TYPE_TUPLE_SUBCLASS, TypeObject};
+
+type OneFn = fn(Value, Value, &mut Thread) -> PyResult;
+type BoundFn = fn(Value, Args<'_>, &mut Thread) -> PyResult;
 
 /// A bound method on the callable slot is taken apart: function and self.
 #[inline(always)]
@@ -42,7 +46,13 @@ pub fn call(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let cell = r.cell();
     r.sync();
     let n = oparg as usize;
-    unpack_method(r, n);
+    let callable = r.value(n + 2);
+    if callable.has_shape(shapes::METHOD) {
+        if cell.should_attempt() {
+            specialize_method_call_slow(r.frame, callable, n);
+        }
+        unpack_method(r, n);
+    }
     let callable = r.value(n + 2);
     if cell.should_attempt() {
         specialize_call_slow(r.frame, callable, n, r.peek(n + 1) != 0, cell, r.thread);
@@ -63,11 +73,22 @@ fn specialize_call_slow(frame: *mut Frame, callable: Value, n: usize, has_self: 
             let code = function.code();
             if code.is_simple && code.argcount as usize == total {
                 specialize_as(frame, Opcode::CALL_PY_EXACT_ARGS);
+            } else if code.is_simple && code.argcount as usize > total {
+                specialize_as(frame, Opcode::CALL_PY_GENERAL);
             }
         }
+        shapes::TYPE if callable.is(TYPE.get().value()) && n == 1 && !has_self => specialize_as(frame, Opcode::CALL_TYPE_1),
         shapes::TYPE if !has_self => specialize_class_call(frame, callable, n, cell, thread),
         shapes::BUILTIN_FUNCTION => match BuiltinFunction::of(callable).def().func {
-            NativeFn::One(_) if total == 1 => specialize_as(frame, Opcode::CALL_BUILTIN_O),
+            NativeFn::One(function) if total == 1 => {
+                let is_len = !has_self && function as usize == functions::len as OneFn as usize;
+                let is_known = is_len && cell.set_object(callable.to_owned());
+                specialize_as(frame, if is_known { Opcode::CALL_LEN } else { Opcode::CALL_BUILTIN_O });
+            }
+            NativeFn::Bound(function) if n == 2 && !has_self && function as usize == functions::isinstance as BoundFn as usize => {
+                let is_known = cell.set_object(callable.to_owned());
+                specialize_as(frame, if is_known { Opcode::CALL_ISINSTANCE } else { Opcode::CALL_BUILTIN_FAST });
+            }
             NativeFn::Raw(_) => specialize_as(frame, Opcode::CALL_BUILTIN_FAST),
             NativeFn::Bound(_) if BuiltinFunction::of(callable).signature().can_pad(total) => specialize_as(frame, Opcode::CALL_BUILTIN_FAST),
             _ => {}
@@ -76,13 +97,29 @@ fn specialize_call_slow(frame: *mut Frame, callable: Value, n: usize, has_self: 
             let descriptor = MethodDescriptor::of(callable);
             match descriptor.def.func {
                 NativeFn::NoArgs(_) if n == 0 => specialize_as(frame, Opcode::CALL_METHOD_DESCRIPTOR_NOARGS),
-                NativeFn::One(_) if n == 1 => specialize_as(frame, Opcode::CALL_METHOD_DESCRIPTOR_O),
+                NativeFn::One(function) if n == 1 => {
+                    let is_append = function as usize == crate::types::list::methods::append as OneFn as usize;
+                    let is_known = is_append && cell.set_object(callable.to_owned());
+                    specialize_as(frame, if is_known { Opcode::CALL_LIST_APPEND } else { Opcode::CALL_METHOD_DESCRIPTOR_O });
+                }
                 NativeFn::Raw(_) => specialize_as(frame, Opcode::CALL_METHOD_DESCRIPTOR_FAST),
                 NativeFn::Bound(_) if descriptor.signature.get().can_pad(n) => specialize_as(frame, Opcode::CALL_METHOD_DESCRIPTOR_FAST),
                 _ => {}
             }
         }
         _ => {}
+    }
+}
+
+/// A site that calls bound methods, which are taken apart.
+#[cold]
+fn specialize_method_call_slow(frame: *mut Frame, callable: Value, n: usize) {
+    let function = *MethodObject::of(callable).function;
+    if function.has_shape(shapes::FUNCTION) {
+        let code = FunctionObject::of(function).code();
+        if code.is_simple && code.argcount as usize == n + 1 {
+            specialize_as(frame, Opcode::CALL_BOUND_METHOD_EXACT_ARGS);
+        }
     }
 }
 
@@ -125,10 +162,7 @@ pub fn call_alloc_and_enter_init(r: &mut Regs<'_>, oparg: u32) -> Flow {
         let ty = TypeObject::of(callable);
         let shape = ty.root_shape();
         let word = cell.word();
-        if shape == inline_cache::shape_of(word)
-            && crate::object::shape::entry(shape).version() == inline_cache::version_of(word)
-            && !ty.has_flag(TYPE_ABSTRACT)
-        {
+        if inline_cache::is_fact(word, shape, crate::object::shape::entry(shape).version(), 0) && !ty.has_flag(TYPE_ABSTRACT) {
             if let Some(init) = cell.object().filter(|init| u64::from(FunctionObject::of(*init).version()) == cell.second_word()) {
                 let code = FunctionObject::of(init).code();
                 r.note_return();
@@ -176,7 +210,17 @@ pub fn call_builtin_o(r: &mut Regs<'_>, oparg: u32) -> Flow {
             // The one argument is on top, or is the self below no arguments.
             let argument = r.value(1);
             let result = native(function.receiver(), argument, r.thread);
-            return finish_call(r, n, result);
+            let Ok(value) = result else { return Flow::Raised };
+            let argument = r.pop();
+            if n != 0 {
+                // The empty self.
+                r.pop();
+            }
+            let callable = r.peek(1);
+            r.set(1, value.into_raw().bits());
+            r.release_last(argument);
+            r.release_last_too(callable);
+            return finish_native(r);
         }
     }
     r.miss(Opcode::CALL)
@@ -235,7 +279,13 @@ pub fn call_method_descriptor_noargs(r: &mut Regs<'_>, oparg: u32) -> Flow {
             r.skip_cell();
             r.sync();
             let result = native(receiver, r.thread);
-            return finish_call(r, n, result);
+            let Ok(value) = result else { return Flow::Raised };
+            let receiver = r.pop();
+            let callable = r.peek(1);
+            r.set(1, value.into_raw().bits());
+            r.release_last(receiver);
+            r.release_last_too(callable);
+            return finish_native(r);
         }
     }
     r.miss(Opcode::CALL)
@@ -298,9 +348,8 @@ pub fn call_py_exact_args(r: &mut Regs<'_>, oparg: u32) -> Flow {
             unsafe {
                 let first = r.sp.sub(n + has_self);
                 let base = r.sp.sub(n + 2);
-                let Some(frame) = push_function_frame_quickly(r.thread, *base, code) else { return r.instead(Opcode::CALL) };
+                let Some(frame) = push_frame_with_arguments(r.thread, *base, code, first, n + has_self) else { return r.instead(Opcode::CALL) };
                 r.note_return();
-                move_arguments(frame, first, n + has_self);
                 (*r.frame).sp = base;
                 r.enter(frame);
             }
@@ -476,19 +525,27 @@ fn call_other(r: &mut Regs<'_>, n: usize, kwnames: KwNames) -> Flow {
 fn finish_call(r: &mut Regs<'_>, n: usize, result: PyResult) -> Flow {
     match result {
         Ok(value) => {
-            for _ in 0..=n {
+            // SAFETY: callable, self and `n` arguments lie on the stack.
+            let base = unsafe { r.sp.sub(n + 1) };
+            while r.sp > base {
                 let word = r.pop();
                 r.release_now(word);
             }
             r.replace_last(1, value);
-            if crate::threads::thread_state::has_pending() {
-                r.sync();
-                crate::object::lifetime::drain_pending(r.thread);
-            }
-            Flow::Next
+            finish_native(r)
         }
         Err(_) => Flow::Raised,
     }
+}
+
+/// Runs what the deaths in a native have left to be run.
+#[inline(always)]
+fn finish_native(r: &mut Regs<'_>) -> Flow {
+    if crate::threads::thread_state::has_pending() {
+        r.sync();
+        crate::object::lifetime::drain_pending(r.thread);
+    }
+    Flow::Next
 }
 
 #[inline(always)]

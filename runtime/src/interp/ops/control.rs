@@ -4,7 +4,7 @@ use pyrt_compiler::bytecode::instructions::Opcode;
 
 use crate::exceptions::exc;
 use crate::interp::call_frame::pop_frame;
-use crate::interp::dispatch::{Flow, Regs, is_entry, release_quickly};
+use crate::interp::dispatch::{Flow, Regs, is_entry, owns_count, release_quickly};
 use crate::interp::frame::{FRAME_DROP_RESULT, FRAME_ENTRY, FRAME_INIT, Frame, FrameOwner, close, into_owned};
 use crate::interp::ops::load_store::specialize_as;
 use crate::interp::tracing;
@@ -152,11 +152,14 @@ pub fn return_value(r: &mut Regs<'_>) -> Flow {
         }
         let mut at = Frame::locals_ptr(frame);
         while at < top {
-            if !release_quickly(*at) {
-                // What has been released is empty.
-                return r.instead(Opcode::INSTRUMENTED_CALL_KW);
+            let word = *at;
+            if owns_count(word) {
+                if !release_quickly(word) {
+                    // What has been released is empty.
+                    return r.instead(Opcode::INSTRUMENTED_CALL_KW);
+                }
+                *at = 0;
             }
-            at.write_volatile(0);
             at = at.add(1);
         }
         let func = (*frame).func;

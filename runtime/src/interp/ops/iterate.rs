@@ -148,12 +148,33 @@ pub fn unpack_sequence(r: &mut Regs<'_>, oparg: u32) -> Flow {
     if sequence.has_shape(shapes::TUPLE) {
         let items = TupleObject::of(sequence).items();
         if items.len() == n {
-            let word = r.pop();
-            for item in items.iter().rev() {
-                r.push_owned(item.to_owned());
-            }
-            r.release_last(word);
-            return Flow::Next;
+            return unpack_items_quickly(r, items);
+        }
+    }
+    r.instead(Opcode::UNPACK_SEQUENCE_LIST)
+}
+
+/// The items of the sequence on top, which nothing changes meanwhile, go where the next instructions want them.
+#[inline(always)]
+fn unpack_items_quickly(r: &mut Regs<'_>, items: &[Value]) -> Flow {
+    let word = r.pop();
+    let stored = r.store_items(items);
+    for item in items[stored..].iter().rev() {
+        r.push_owned(item.to_owned());
+    }
+    r.release_last(word);
+    Flow::Next
+}
+
+/// UNPACK_SEQUENCE of what is not a tuple of the right length.
+#[inline(always)]
+pub fn unpack_sequence_other(r: &mut Regs<'_>, oparg: u32) -> Flow {
+    r.skip_cell();
+    let n = oparg as usize;
+    let sequence = r.value(1);
+    if sequence.has_shape(shapes::LIST) {
+        if let Some(items) = ListObject::of(sequence).items_alone().filter(|items| items.len() == n) {
+            return unpack_items_quickly(r, items);
         }
     }
     if sequence.has_shape(shapes::LIST) && ListObject::of(sequence).len() == n {

@@ -4,6 +4,7 @@ pub mod arith;
 pub mod attr;
 pub mod build;
 pub mod call;
+pub mod call_known;
 pub mod class_body;
 pub mod control;
 pub mod exception;

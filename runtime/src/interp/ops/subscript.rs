@@ -194,6 +194,13 @@ pub fn binary_slice(r: &mut Regs<'_>) -> Flow {
 #[inline(always)]
 pub fn store_slice(r: &mut Regs<'_>) -> Flow {
     r.sync();
+    if subscript::set_simple_slice(r.value(3), r.value(2), r.value(1), r.value(4)) {
+        r.drop_n(4);
+        if crate::threads::thread_state::has_pending() {
+            crate::object::lifetime::drain_pending(r.thread);
+        }
+        return Flow::Next;
+    }
     let slice = crate::types::slice::new(r.value(2).to_owned(), r.value(1).to_owned(), Owned::none());
     if subscript::set_item(r.value(3), *slice, r.value(4), r.thread).is_err() {
         return Flow::Raised;

@@ -159,6 +159,13 @@ impl DictObject {
             let mut probe = keys.probe(hash);
             loop {
                 let Some(index) = keys.next_candidate(&mut probe, hash) else { return Ok(Lookup::Absent) };
+                // Small ints need no count and no call.
+                if let Some(own) = keys.peek_key(index).filter(|own| Value::both_small_ints(*own, key)) {
+                    if own.small_int_payload() == key.small_int_payload() {
+                        return Ok(Lookup::Found(index));
+                    }
+                    continue;
+                }
                 let Some(candidate) = keys.load_key(index, &self.header) else { continue };
                 if candidate.is(key) {
                     return Ok(Lookup::Found(index));

@@ -274,7 +274,7 @@ fn list_init(this: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread)
     Ok(())
 }
 
-fn append(this: Value, item: Value, _thread: &mut Thread) -> PyResult {
+pub(crate) fn append(this: Value, item: Value, _thread: &mut Thread) -> PyResult {
     ListObject::of(this).push(item.to_owned());
     Ok(Owned::none())
 }

@@ -217,8 +217,51 @@ impl ListObject {
         if !self.reserve_locked(len + 1) {
             std::alloc::handle_alloc_error(Layout::new::<u64>());
         }
-        drop(Array::slot(self.array.load(Ordering::Relaxed), len).replace_locked(Some(value)));
+        // Slots beyond the length are empty.
+        Array::slot(self.array.load(Ordering::Relaxed), len).word().store(value.into_raw().bits(), Ordering::Release);
         self.len.store(len + 1, Ordering::Release);
+    }
+
+    /// The items, where no other thread has ever been; until anything may change the list.
+    #[inline(always)]
+    pub fn items_alone(&self) -> Option<&[Value]> {
+        if (crate::object::FREE_THREADED && crate::threads::thread_state::has_other_threads()) || self.is_empty() {
+            return None;
+        }
+        // SAFETY: the slots below the length are filled, and a slot is a word.
+        Some(unsafe { std::slice::from_raw_parts(self.array.load(Ordering::Relaxed).add(1).cast(), self.len()) })
+    }
+
+    /// Appends an item to a list that only this thread uses, if there is room.
+    #[inline(always)]
+    pub fn push_alone(&self, value: impl FnOnce() -> Owned) -> bool {
+        let len = self.len.load(Ordering::Relaxed);
+        let array = self.array.load(Ordering::Relaxed);
+        // SAFETY: the list's array.
+        if array.is_null() || len >= unsafe { (*array).capacity } {
+            return false;
+        }
+        // Slots beyond the length are empty.
+        Array::slot(array, len).word().store(value().into_raw().bits(), Ordering::Release);
+        self.len.store(len + 1, Ordering::Release);
+        true
+    }
+
+    /// Replaces the items `start..stop` by those of another list, which are as many, where no other thread has ever been.
+    /// False: nothing has happened.
+    pub fn assign_alone(&self, start: usize, stop: usize, source: &ListObject) -> bool {
+        if crate::object::FREE_THREADED && crate::threads::thread_state::has_other_threads() {
+            return false;
+        }
+        if std::ptr::eq(self, source) || stop > self.len() || start >= stop || source.len() != stop - start {
+            return false;
+        }
+        let (to, from) = (self.array.load(Ordering::Relaxed), source.array.load(Ordering::Relaxed));
+        for i in 0..stop - start {
+            // Dropping the old item runs no Python code.
+            drop(Array::slot(to, start + i).replace_locked(Array::slot(from, i).load_locked()));
+        }
+        true
     }
 
     /// Makes room for `n` items. False when there is no memory.
