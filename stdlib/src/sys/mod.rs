@@ -25,6 +25,8 @@ use pyrt_runtime::types::type_object::{MethodDef, method};
 use pyrt_runtime::types::{list, module, set, std_printer, tuple};
 use pyrt_runtime::{Owned, PyResult, Thread, Value};
 
+pub use limits::print_memory_statistics;
+
 use crate::version;
 
 /// Makes `sys` and puts it into `sys.modules` with `builtins`.
@@ -74,7 +76,6 @@ fn add_constants(sys: Value, thread: &mut Thread) {
     add("maxunicode", Owned::int(0x10FFFF));
     add("byteorder", Owned::str(if cfg!(target_endian = "little") { "little" } else { "big" }));
     add("platform", Owned::str("linux"));
-    add("platlibdir", Owned::str("lib"));
     add("float_repr_style", Owned::str("short"));
     add("api_version", Owned::int(1013));
     add("copyright", Owned::str(COPYRIGHT));
@@ -124,6 +125,7 @@ fn add_configuration(sys: Value, thread: &mut Thread) {
         add(&format!("base_{name}"), os_string(&config.base_prefix));
     }
     add("_home", Owned::none());
+    add("platlibdir", os_string(&config.platform_library));
     add("_stdlib_dir", os_string(&config.home_lib));
     add("path", strings(&config.module_search_paths));
     add("path_hooks", list::new());
