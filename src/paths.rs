@@ -68,6 +68,45 @@ fn prefix_from(folder: &Path, library: &Path) -> Option<PathBuf> {
     folder.ancestors().find(|ancestor| ancestor.join(library).join(LANDMARK).is_file()).map(Path::to_path_buf)
 }
 
+/// What a file `…._pth` beside the executable says: the whole search path, and that nothing else counts.
+struct ListedPaths {
+    search: Vec<OsString>,
+    imports_site: bool,
+}
+
+fn listed_paths(executable: &Path) -> Option<ListedPaths> {
+    let mut name = executable.as_os_str().to_owned();
+    name.push("._pth");
+    let text = std::fs::read_to_string(name).ok()?;
+    let folder = executable.parent()?;
+    let mut listed = ListedPaths { search: Vec::new(), imports_site: false };
+    for line in text.lines() {
+        let line = line.split('#').next().unwrap_or_default().trim();
+        match line {
+            "" => {}
+            "import site" => listed.imports_site = true,
+            _ if line.starts_with("import ") => eprintln!("unsupported 'import' line in ._pth file"),
+            _ => listed.search.push(without_dots(&folder.join(line)).into_os_string()),
+        }
+    }
+    Some(listed)
+}
+
+/// The path without `.` and `..`, as text: links are not looked at.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
 /// Fills in everything that depends on where things are.
 pub fn configure(config: &mut Config, options: &Options) {
     let (home, python_path) = (options.home.as_deref(), options.python_path.as_deref());
@@ -109,6 +148,13 @@ pub fn configure(config: &mut Config, options: &Options) {
     }
     search.push(base_prefix.join(&config.platform_library).join(if FREE_THREADED { "python314t.zip" } else { "python314.zip" }).into_os_string());
     search.push(library.clone().into_os_string());
+    if let Some(listed) = listed_paths(&executable) {
+        config.isolated = true;
+        config.ignore_environment = true;
+        config.safe_path = true;
+        config.no_site = !listed.imports_site;
+        search = listed.search;
+    }
     config.executable = executable.into_os_string();
     config.base_executable = base_executable.into_os_string();
     config.prefix = prefix.into_os_string();

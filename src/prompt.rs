@@ -252,6 +252,14 @@ fn compile(text: &str, options: SourceOptions, thread: &mut Thread) -> PyResult<
     }
 }
 
+/// Compiles what there is at the end of input.
+fn finish(text: &str, options: SourceOptions, thread: &mut Thread) -> PyResult {
+    eprintln!();
+    let code = source::compile_text(text, "<stdin>", SourceOptions { flags: 0, ..options }, thread)?;
+    startup::remember_source(&code, text, "<stdin>", thread)?;
+    Ok(code)
+}
+
 /// Reads a statement, which may take several lines.
 fn read_statement(thread: &mut Thread) -> PyResult<Option<Owned>> {
     let options = SourceOptions {
@@ -266,15 +274,18 @@ fn read_statement(thread: &mut Thread) -> PyResult<Option<Owned>> {
             if text.is_empty() {
                 return Ok(None);
             }
-            let code = source::compile_text(&text, "<stdin>", SourceOptions { flags: 0, ..options }, thread)?;
-            startup::remember_source(&code, &text, "<stdin>", thread)?;
-            return Ok(Some(code));
+            return finish(&text, options, thread).map(Some);
         };
         let content = line.trim();
         if text.is_empty() && (content.is_empty() || content.starts_with('#')) {
             continue;
         }
         text.push_str(&line);
+        if !line.ends_with('\n') {
+            // The end of input, which was asked for in vain.
+            eprint!("{}", prompt_text("ps2", thread));
+            return finish(&text, options, thread).map(Some);
+        }
         if let Typed::Statement(code) = compile(&text, options, thread)? {
             startup::remember_source(&code, &text, "<stdin>", thread)?;
             return Ok(Some(code));

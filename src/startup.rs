@@ -320,8 +320,12 @@ pub fn run_file_bytes(path: &Path, bytes: Vec<u8>, skip_first_line: bool, thread
     let namespace = lifecycle::main_namespace(thread)?;
     let dict = DictObject::of(*namespace);
     let filename = fs_decode(path.as_os_str().as_bytes());
-    dict.set_by_text("__file__", filename.clone());
-    dict.set_by_text("__cached__", Owned::none());
+    // A module that ran before a prompt keeps its own.
+    let names_file = dict.get_by_text("__file__").is_none();
+    if names_file {
+        dict.set_by_text("__file__", filename.clone());
+        dict.set_by_text("__cached__", Owned::none());
+    }
     let is_compiled = bytes.get(..4) == Some(&pyrt_stdlib::imp::MAGIC_NUMBER_TOKEN.to_le_bytes()[..]);
     let loader_class = if is_compiled { "SourcelessFileLoader" } else { "SourceFileLoader" };
     let external = import::import_module("_frozen_importlib_external", thread)?;
@@ -338,11 +342,12 @@ pub fn run_file_bytes(path: &Path, bytes: Vec<u8>, skip_first_line: bool, thread
     } else {
         let bytes = if skip_first_line { without_first_line(bytes) } else { bytes };
         let text = source::decode_source(&bytes, &shown, thread)?;
+        source::check_file_text(&text, &shown, thread)?;
         source::compile_text(&text, &shown, SourceOptions::module(thread), thread)?
     };
     let result = call_frame::run_code(*code, *namespace, *namespace, thread);
     // An exception's traceback is shown with the names in place, by whoever shows it; a prompt that follows has none.
-    if result.is_ok() || thread.interpreter.config.read().inspect {
+    if names_file && (result.is_ok() || thread.interpreter.config.read().inspect) {
         for name in ["__file__", "__cached__"] {
             let name = names::interned(name);
             drop(dict.remove_str(*name));
@@ -377,6 +382,7 @@ fn run_standard_input(skip_first_line: bool, thread: &mut Thread) -> PyResult<()
     }
     let bytes = if skip_first_line { without_first_line(bytes) } else { bytes };
     let text = source::decode_source(&bytes, "<stdin>", thread)?;
+    source::check_file_text(&text, "<stdin>", thread)?;
     let code = source::compile_text(&text, "<stdin>", SourceOptions::module(thread), thread)?;
     lifecycle::run_main(*code, thread).map(drop)
 }

@@ -88,6 +88,24 @@ fn add_metadata(source: &str, thread: &mut Thread) {
     thread.set_exception(exception);
 }
 
+/// Refuses the text of a file that is run if it has a null byte, and says where.
+pub fn check_file_text(text: &str, filename: &str, thread: &mut Thread) -> PyResult<()> {
+    let Some(at) = text.find('\0') else { return Ok(()) };
+    let before = text.get(..at).unwrap_or_default();
+    let line = before.matches('\n').count() as u32 + 1;
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let error = SyntaxError {
+        kind: SyntaxErrorKind::Syntax,
+        message: "source code cannot contain null bytes".into(),
+        line,
+        col: 0,
+        end_line: line,
+        end_col: 0,
+        text: Some(before.get(start..).unwrap_or_default().to_string()),
+    };
+    Err(raise_syntax_error(&error, filename, thread))
+}
+
 /// Compiles a tree to a code object.
 pub fn compile_tree(tree: &Mod<'_>, filename: &str, options: SourceOptions, thread: &mut Thread) -> PyResult {
     let compile_options = CompileOptions {
@@ -126,7 +144,7 @@ fn give_warnings(warnings: Vec<CompileWarning>, filename: &str, thread: &mut Thr
             drop(thread.catch(raised, category)?);
             let error = SyntaxError {
                 kind: SyntaxErrorKind::Syntax,
-                message: warning.message,
+                message: warning.error_message.unwrap_or(warning.message),
                 line: warning.line,
                 col: warning.col,
                 end_line: warning.end_line,
