@@ -8,12 +8,14 @@ use std::path::Path;
 
 use bumpalo::Bump;
 use pyrt_compiler::syntax::Mode;
-use pyrt_runtime::builtins::source::{self, FLAG_ALLOW_INCOMPLETE_INPUT, FLAG_DONT_IMPLY_DEDENT, SourceOptions};
+use pyrt_runtime::builtins::source::{self, FLAG_ALLOW_INCOMPLETE_INPUT, FLAG_DONT_IMPLY_DEDENT, FUTURE_FLAGS, SourceOptions};
 use pyrt_runtime::codecs::fs_decode;
 use pyrt_runtime::exceptions::exc;
 use pyrt_runtime::interp::call_frame;
 use pyrt_runtime::protocol::native::NativeFn;
 use pyrt_runtime::protocol::{call, convert};
+use pyrt_runtime::sync::{AtomicU32, AtomicUsize, Ordering};
+use pyrt_runtime::types::code::CodeObject;
 use pyrt_runtime::types::module;
 use pyrt_runtime::types::type_object::{MethodDef, method};
 use pyrt_runtime::{Owned, PyResult, Thread, Value, import, lifecycle, names};
@@ -221,52 +223,52 @@ fn read_line(prompt: &str, thread: &mut Thread) -> PyResult<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&line).into_owned()))
 }
 
-/// What a text that was typed in is.
-enum Typed {
-    Statement(Owned),
-    /// More lines belong to it.
-    Begun,
+/// How many statements were read.
+static STATEMENTS: AtomicUsize = AtomicUsize::new(0);
+/// The `__future__` features that statements have asked for: they hold for those that follow.
+static FUTURES: AtomicU32 = AtomicU32::new(0);
+
+fn compile(text: &str, options: SourceOptions, thread: &mut Thread) -> PyResult {
+    let error_filename = format!("<stdin-{}>", STATEMENTS.fetch_add(1, Ordering::Relaxed));
+    let code = source::compile_typed(text, "<stdin>", &error_filename, options, thread)?;
+    FUTURES.fetch_or(CodeObject::of(*code).flags & FUTURE_FLAGS, Ordering::Relaxed);
+    startup::remember_source(&code, text, "<stdin>", thread)?;
+    Ok(code)
 }
 
-/// Compiles what there is, if it is a whole statement: one with a body ends with an empty line.
-fn compile(text: &str, options: SourceOptions, thread: &mut Thread) -> PyResult<Typed> {
-    let code = match source::compile_text(text, "<stdin>", options, thread) {
-        Ok(code) => code,
-        Err(raised) => {
-            drop::<Owned>(thread.catch(raised, &exc::INCOMPLETE_INPUT_ERROR)?);
-            return Ok(Typed::Begun);
-        }
-    };
-    let open_ended = text.strip_suffix('\n').unwrap_or(text);
-    if open_ended.is_empty() || open_ended.ends_with('\n') {
-        return Ok(Typed::Statement(code));
-    }
-    // Without the line's end, a body may go on.
+/// Whether the text parses as a statement; false if more lines belong to it.
+fn parses(text: &str, options: SourceOptions, thread: &mut Thread) -> PyResult<bool> {
     let arena = Bump::new();
-    match source::parse_tree(&arena, open_ended, "<stdin>", options, thread) {
-        Ok(_) => Ok(Typed::Statement(code)),
+    match source::parse_tree(&arena, text, "<stdin>", options, thread) {
+        Ok(_) => Ok(true),
         Err(raised) => {
             drop::<Owned>(thread.catch(raised, &exc::INCOMPLETE_INPUT_ERROR)?);
-            Ok(Typed::Begun)
+            Ok(false)
         }
     }
+}
+
+/// Whether the text is a whole statement: one with a body ends with an empty line.
+fn is_whole(text: &str, options: SourceOptions, thread: &mut Thread) -> PyResult<bool> {
+    if !parses(text, options, thread)? {
+        return Ok(false);
+    }
+    let open_ended = text.strip_suffix('\n').unwrap_or(text);
+    // Without the line's end, a body may go on.
+    if open_ended.is_empty() || open_ended.ends_with('\n') { Ok(true) } else { parses(open_ended, options, thread) }
 }
 
 /// Compiles what there is at the end of input.
 fn finish(text: &str, options: SourceOptions, thread: &mut Thread) -> PyResult {
     eprintln!();
-    let code = source::compile_text(text, "<stdin>", SourceOptions { flags: 0, ..options }, thread)?;
-    startup::remember_source(&code, text, "<stdin>", thread)?;
-    Ok(code)
+    compile(text, options, thread)
 }
 
 /// Reads a statement, which may take several lines.
 fn read_statement(thread: &mut Thread) -> PyResult<Option<Owned>> {
-    let options = SourceOptions {
-        mode: Mode::Single,
-        flags: FLAG_DONT_IMPLY_DEDENT | FLAG_ALLOW_INCOMPLETE_INPUT,
-        ..SourceOptions::module(thread)
-    };
+    let futures = FUTURES.load(Ordering::Relaxed);
+    let whole = SourceOptions { mode: Mode::Single, flags: futures, ..SourceOptions::module(thread) };
+    let options = SourceOptions { flags: futures | FLAG_DONT_IMPLY_DEDENT | FLAG_ALLOW_INCOMPLETE_INPUT, ..whole };
     let mut text = String::new();
     loop {
         let prompt = prompt_text(if text.is_empty() { "ps1" } else { "ps2" }, thread);
@@ -274,7 +276,7 @@ fn read_statement(thread: &mut Thread) -> PyResult<Option<Owned>> {
             if text.is_empty() {
                 return Ok(None);
             }
-            return finish(&text, options, thread).map(Some);
+            return finish(&text, whole, thread).map(Some);
         };
         let content = line.trim();
         if text.is_empty() && (content.is_empty() || content.starts_with('#')) {
@@ -284,11 +286,10 @@ fn read_statement(thread: &mut Thread) -> PyResult<Option<Owned>> {
         if !line.ends_with('\n') {
             // The end of input, which was asked for in vain.
             eprint!("{}", prompt_text("ps2", thread));
-            return finish(&text, options, thread).map(Some);
+            return finish(&text, whole, thread).map(Some);
         }
-        if let Typed::Statement(code) = compile(&text, options, thread)? {
-            startup::remember_source(&code, &text, "<stdin>", thread)?;
-            return Ok(Some(code));
+        if is_whole(&text, options, thread)? {
+            return compile(&text, whole, thread).map(Some);
         }
     }
 }

@@ -218,7 +218,24 @@ fn tokenizer_next(this: Value, thread: &mut Thread) -> PyResult<Option<Owned>> {
     };
     drop(progress);
     drop((finished, old_line));
-    result.map_err(|error| raise_syntax_error(&error, "<string>", thread))
+    result.map_err(|error| {
+        if error.end_line != 0 || error.end_col != 0 {
+            return raise_syntax_error(&error, "<string>", thread);
+        }
+        // Nothing is known of an end.
+        let class = match error.kind {
+            SyntaxErrorKind::Indentation => &exc::INDENTATION_ERROR,
+            SyntaxErrorKind::Tab => &exc::TAB_ERROR,
+            _ => return raise_syntax_error(&error, "<string>", thread),
+        };
+        let text = error.text.as_deref().map_or_else(Owned::none, Owned::str);
+        let place = tuple::pack([Owned::str("<string>"), Owned::int(i64::from(error.line)), Owned::int(i64::from(error.col)), text]);
+        let message = Owned::str(&error.message);
+        match call::call(class.get().value(), &[*message, *place], thread) {
+            Ok(exception) => thread.raise_exception(exception),
+            Err(raised) => raised,
+        }
+    })
 }
 
 fn tokenizer_iter(this: Value, _thread: &mut Thread) -> PyResult {
