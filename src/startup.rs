@@ -79,6 +79,12 @@ impl Failure {
             text.push_str(&paths::description(&thread.interpreter.config.read()));
         }
         text.push_str(&format!("Fatal Python error: {}\nPython runtime state: {}\n{details}\n", self.text, self.state));
+        if self.state == "core initialized" {
+            // SAFETY: asks for the calling thread's own number.
+            let number = unsafe { libc::pthread_self() };
+            let name = std::fs::read_to_string("/proc/self/comm").unwrap_or_default();
+            text.push_str(&format!("Current thread {number:#018x} [{}] (most recent call first):\n  <no Python frame>\n", name.trim_end()));
+        }
         eprint!("{text}");
         1
     }
