@@ -9,6 +9,7 @@ use crate::sync::Ordering;
 use crate::threads::thread_state::{self, Thread};
 use crate::types::dict::{self, DictObject};
 use crate::types::module;
+use crate::types::string::StrObject;
 
 /// Address space for the frames of a thread.
 pub const FRAME_STACK_BYTES: usize = 256 << 20;
@@ -221,9 +222,15 @@ fn exit_code(exception: &Owned, thread: &mut Thread) -> i32 {
         return crate::types::int::as_i64(*code).map_or(-1, |code| code as i32);
     }
     flush_standard_files(thread);
-    let text = crate::protocol::convert::str_text(*code, thread).unwrap_or_default();
+    let names = crate::names::names();
+    // The object itself, so that the stream's error handler sees surrogates.
+    let text = crate::protocol::convert::str(*code, thread).unwrap_or_else(|_| crate::types::string::empty());
     drop(thread.take_exception());
-    crate::exceptions::display::write_to_stderr(&format!("{text}\n"), thread);
+    let stderr = thread.interpreter.sys_get(names.stderr).filter(|file| !file.is_none());
+    let written = stderr.is_some_and(|file| crate::protocol::call::call_method(*file, names.write, &[*text], thread).is_ok());
+    drop(thread.take_exception());
+    let rest = if written { String::new() } else { StrObject::of(*text).to_string_lossy() };
+    crate::exceptions::display::write_to_stderr(&format!("{rest}\n"), thread);
     1
 }
 

@@ -228,7 +228,7 @@ fn tokenizer_next(this: Value, thread: &mut Thread) -> PyResult<Option<Owned>> {
             SyntaxErrorKind::Tab => &exc::TAB_ERROR,
             _ => return raise_syntax_error(&error, "<string>", thread),
         };
-        let text = error.text.as_deref().map_or_else(Owned::none, Owned::str);
+        let text = error.text.as_deref().map_or_else(Owned::none, |text| Owned::str(text.trim_end_matches('\n')));
         let place = tuple::pack([Owned::str("<string>"), Owned::int(i64::from(error.line)), Owned::int(i64::from(error.col)), text]);
         let message = Owned::str(&error.message);
         match call::call(class.get().value(), &[*message, *place], thread) {
