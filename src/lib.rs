@@ -7,3 +7,4 @@ mod options;
 mod paths;
 mod prompt;
 mod startup;
+mod streams;

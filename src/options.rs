@@ -36,6 +36,8 @@ pub struct Options {
     pub skip_first_line: bool,
     pub home: Option<OsString>,
     pub python_path: Option<OsString>,
+    /// `PYTHONPLATLIBDIR`
+    pub platform_library: Option<OsString>,
 }
 
 /// What was given, before variables are looked at.
@@ -46,6 +48,8 @@ struct Given {
     warnings: Vec<OsString>,
     versions: u32,
     skip_first_line: bool,
+    /// `-R`
+    random_hashes: bool,
     /// Index of the first argument that is not an option.
     rest: usize,
 }
@@ -67,8 +71,16 @@ pub fn read(arguments: &[OsString], config: &mut Config) -> Result<Options, Stop
         config.no_user_site = true;
         config.safe_path = true;
     }
+    let utf8_mode = read_utf8_mode(config)?;
+    let locale = pyrt_stdlib::locale::adopt_environment(config.ignore_environment);
+    config.utf8_mode = utf8_mode.unwrap_or(locale.is_c);
     read_environment(config)?;
     read_x_options(config)?;
+    if given.random_hashes {
+        config.hash_seed = None;
+    }
+    // The development mode shows where a crash was.
+    config.faulthandler |= config.dev_mode;
     let env_warnings = if config.ignore_environment { None } else { variable("PYTHONWARNINGS") };
     if config.dev_mode {
         config.warn_options.push("default".into());
@@ -100,6 +112,7 @@ pub fn read(arguments: &[OsString], config: &mut Config) -> Result<Options, Stop
         skip_first_line: given.skip_first_line,
         home: from_environment("PYTHONHOME"),
         python_path: from_environment("PYTHONPATH"),
+        platform_library: from_environment("PYTHONPLATLIBDIR"),
     })
 }
 
@@ -135,7 +148,7 @@ fn parse(arguments: &[OsString], program: &str, config: &mut Config) -> Result<G
                 b"version" => given.versions += 1,
                 b"check-hash-based-pycs" => {
                     let Some(value) = arguments.get(i) else {
-                        return Err(usage("Argument expected for the --check-hash-based-pycs option", program));
+                        return Err(usage("Argument expected for the --check-hash-based-pycs options", program));
                     };
                     i += 1;
                     config.check_hash_based_pycs = match value.as_bytes() {
@@ -199,8 +212,8 @@ fn parse(arguments: &[OsString], program: &str, config: &mut Config) -> Result<G
                 b'O' => config.optimize += 1,
                 b'P' => config.safe_path = true,
                 b'q' => config.quiet = true,
-                // Hash randomization is on unless PYTHONHASHSEED says otherwise.
-                b'R' | b't' => {}
+                b'R' => given.random_hashes = true,
+                b't' => {}
                 b's' => config.no_user_site = true,
                 b'S' => config.no_site = true,
                 b'u' => config.unbuffered = true,
@@ -240,7 +253,9 @@ fn read_environment(config: &mut Config) -> Result<(), Stop> {
     config.no_user_site |= is_set("PYTHONNOUSERSITE");
     config.safe_path |= variable("PYTHONSAFEPATH").is_some();
     config.dev_mode |= variable("PYTHONDEVMODE").is_some();
-    config.warn_default_encoding |= is_set("PYTHONWARNDEFAULTENCODING");
+    config.warn_default_encoding |= variable("PYTHONWARNDEFAULTENCODING").is_some();
+    config.malloc_stats |= variable("PYTHONMALLOCSTATS").is_some();
+    config.remote_debug &= variable("PYTHON_DISABLE_REMOTE_DEBUG").is_none();
     config.faulthandler |= variable("PYTHONFAULTHANDLER").is_some();
     config.code_debug_ranges &= variable("PYTHONNODEBUGRANGES").is_none();
     if let Some(prefix) = variable("PYTHONPYCACHEPREFIX") {
@@ -270,31 +285,92 @@ fn read_environment(config: &mut Config) -> Result<(), Stop> {
             config_error("config_init_int_max_str_digits", "PYTHONINTMAXSTRDIGITS: invalid limit; must be >= 640 or 0 for unlimited.")
         })?;
     }
-    if let Some(text) = variable("PYTHONUTF8") {
-        config.utf8_mode = match text.as_bytes() {
-            b"0" => false,
-            b"1" => true,
-            _ => return Err(Stop::Fatal("preconfig_init_utf8_mode", "invalid PYTHONUTF8 environment variable value".into(), "preinitializing")),
-        };
-    }
     if let Some(text) = variable("PYTHON_GIL") {
         config.gil = Some(gil(&text)?);
     }
     if let Some(text) = variable("PYTHON_CPU_COUNT") {
         config.cpu_count = cpu_count(text.to_str()).ok_or_else(|| {
-            config_error("config_init_cpu_count", "PYTHON_CPU_COUNT: n is missing or an invalid number, n must be greater than 0")
+            config_error("config_init_cpu_count", "-X cpu_count=n option: n is missing or an invalid number, n must be greater than 0")
         })?;
     }
     if let Some(on) = flag_variable("PYTHON_THREAD_INHERIT_CONTEXT") {
         config.thread_inherit_context =
-            on.ok_or_else(|| config_error("config_init_thread_inherit_context", "PYTHON_THREAD_INHERIT_CONTEXT must be \"0\" or \"1\""))?;
+            on.ok_or_else(|| config_error("config_init_thread_inherit_context", "PYTHON_THREAD_INHERIT_CONTEXT=N: N is missing or invalid"))?;
     }
     if let Some(on) = flag_variable("PYTHON_CONTEXT_AWARE_WARNINGS") {
         config.context_aware_warnings =
-            on.ok_or_else(|| config_error("config_init_context_aware_warnings", "PYTHON_CONTEXT_AWARE_WARNINGS must be \"0\" or \"1\""))?;
+            on.ok_or_else(|| config_error("config_init_context_aware_warnings", "PYTHON_CONTEXT_AWARE_WARNINGS=N: N is missing or invalid"))?;
     }
-    config.import_time = config.import_time.max(level("PYTHONPROFILEIMPORTTIME").unwrap_or(0));
+    if let Some(text) = variable("PYTHONPROFILEIMPORTTIME") {
+        config.import_time = import_time(text.to_str(), "PYTHONPROFILEIMPORTTIME: numeric values")?;
+    }
+    if let Some(text) = variable("PYTHON_FROZEN_MODULES") {
+        config.frozen_modules = Some(on_or_off(text.to_str(), "PYTHON_FROZEN_MODULES")?);
+    }
+    if let Some(text) = variable("PYTHONTRACEMALLOC") {
+        config.tracemalloc = trace_depth(text.to_str(), "PYTHONTRACEMALLOC")?;
+    }
+    if let Some(text) = variable("PYTHON_TLBC").filter(|_| FREE_THREADED) {
+        thread_local_bytecode(text.to_str()).ok_or_else(|| config_error("config_init_tlbc", "PYTHON_TLBC=N: N is missing or invalid"))?;
+    }
+    if let Some(text) = variable("PYTHONMALLOC") {
+        if !ALLOCATORS.iter().any(|known| text == *known) {
+            return Err(Stop::Fatal("preconfig_init_allocator", "PYTHONMALLOC: unknown allocator".into(), "preinitializing"));
+        }
+    }
     Ok(())
+}
+
+/// What `PYTHONMALLOC` may be. There is one allocator for objects, whatever it says.
+const ALLOCATORS: &[&str] =
+    &["default", "debug", "malloc", "malloc_debug", "mimalloc", "mimalloc_debug", "pymalloc", "pymalloc_debug"];
+
+/// There are no copies of bytecode for each thread, but the option is checked.
+fn thread_local_bytecode(text: Option<&str>) -> Option<()> {
+    matches!(text, Some("0" | "1")).then_some(())
+}
+
+/// UTF-8 mode, where an option or a variable says whether it is on.
+fn read_utf8_mode(config: &Config) -> Result<Option<bool>, Stop> {
+    let wrong = |text: &str| Stop::Fatal("preconfig_init_utf8_mode", text.into(), "preinitializing");
+    if let Some((_, value)) = config.x_options.iter().rev().find(|(name, _)| name == "utf8") {
+        return match value.as_deref() {
+            None | Some("1") => Ok(Some(true)),
+            Some("0") => Ok(Some(false)),
+            _ => Err(wrong("invalid -X utf8 option value")),
+        };
+    }
+    match if config.ignore_environment { None } else { variable("PYTHONUTF8") } {
+        None => Ok(None),
+        Some(text) if text == "0" => Ok(Some(false)),
+        Some(text) if text == "1" => Ok(Some(true)),
+        Some(_) => Err(wrong("invalid PYTHONUTF8 environment variable value")),
+    }
+}
+
+fn import_time(text: Option<&str>, what: &str) -> Result<i32, Stop> {
+    match text.map(str::parse::<i32>) {
+        Some(Ok(level @ 0..=2)) => Ok(level),
+        Some(Ok(_)) => Err(config_error("config_init_import_time", format!("{what} other than 1 and 2 are reserved for future use."))),
+        _ => Ok(1),
+    }
+}
+
+fn on_or_off(text: Option<&str>, what: &str) -> Result<bool, Stop> {
+    match text {
+        None | Some("" | "on") => Ok(true),
+        Some("off") => Ok(false),
+        // CPython names no function here.
+        _ => Err(Stop::Fatal("", format!("bad value for {what} (expected \"on\" or \"off\")"), "preinitialized")),
+    }
+}
+
+fn trace_depth(text: Option<&str>, what: &str) -> Result<i32, Stop> {
+    match text.map(str::parse::<u16>) {
+        None => Ok(1),
+        Some(Ok(depth)) => Ok(i32::from(depth)),
+        Some(Err(_)) => Err(config_error("config_init_tracemalloc", format!("{what}: invalid number of frames"))),
+    }
 }
 
 fn hash_seed_error() -> Stop {
@@ -337,6 +413,7 @@ pub fn defaults() -> Config {
         context_aware_warnings: FREE_THREADED,
         utf8_mode: false,
         code_debug_ranges: true,
+        remote_debug: true,
         ..Config::default()
     }
 }
@@ -354,25 +431,13 @@ fn read_x_options(config: &mut Config) -> Result<(), Stop> {
             "gil" => {
                 config.gil = Some(gil(OsStr::new(value.unwrap_or("")))?);
             }
-            "utf8" => {
-                config.utf8_mode = match value {
-                    None | Some("1") => true,
-                    Some("0") => false,
-                    _ => return Err(Stop::Fatal("preconfig_init_utf8_mode", "invalid -X utf8 option value".into(), "preinitializing")),
-                };
+            "importtime" => config.import_time = import_time(value, "-X importtime: values")?,
+            "frozen_modules" => config.frozen_modules = Some(on_or_off(value, "option -X frozen_modules")?),
+            "tracemalloc" => config.tracemalloc = trace_depth(value, "-X tracemalloc=NFRAME")?,
+            "tlbc" if FREE_THREADED => {
+                thread_local_bytecode(value).ok_or_else(|| config_error("config_init_tlbc", "-X tlbc=n: n is missing or invalid"))?;
             }
-            "importtime" => {
-                config.import_time = match value {
-                    None | Some("1") => 1,
-                    Some("2") => 2,
-                    _ => {
-                        return Err(config_error(
-                            "config_init_import_time",
-                            "-X importtime: values other than 1 and 2 are reserved for future use.",
-                        ));
-                    }
-                };
-            }
+            "disable-remote-debug" | "disable_remote_debug" => config.remote_debug = false,
             "int_max_str_digits" => {
                 config.int_max_str_digits = value.and_then(|value| digits(OsStr::new(value))).ok_or_else(|| {
                     config_error("config_init_int_max_str_digits", "-X int_max_str_digits: invalid limit; must be >= 640 or 0 for unlimited.")
@@ -385,11 +450,11 @@ fn read_x_options(config: &mut Config) -> Result<(), Stop> {
             }
             "thread_inherit_context" => {
                 config.thread_inherit_context = flag(value)
-                    .ok_or_else(|| config_error("config_init_thread_inherit_context", "-X thread_inherit_context: value must be 0 or 1"))?;
+                    .ok_or_else(|| config_error("config_init_thread_inherit_context", "-X thread_inherit_context=n: n is missing or invalid"))?;
             }
             "context_aware_warnings" => {
                 config.context_aware_warnings = flag(value)
-                    .ok_or_else(|| config_error("config_init_context_aware_warnings", "-X context_aware_warnings: value must be 0 or 1"))?;
+                    .ok_or_else(|| config_error("config_init_context_aware_warnings", "-X context_aware_warnings=n: n is missing or invalid"))?;
             }
             _ => {}
         }
@@ -399,7 +464,7 @@ fn read_x_options(config: &mut Config) -> Result<(), Stop> {
 
 fn flag(value: Option<&str>) -> Option<bool> {
     match value {
-        None | Some("1") => Some(true),
+        Some("1") => Some(true),
         Some("0") => Some(false),
         _ => None,
     }

@@ -19,7 +19,7 @@ use pyrt_runtime::{Owned, PyResult, Thread, import, names};
 use pyrt_stdlib::frozen;
 
 use crate::options::{Options, Task};
-use crate::{paths, prompt};
+use crate::{paths, prompt, streams};
 
 /// Runs to the end; the exit code.
 pub fn run(options: Options, config: Config) -> i32 {
@@ -32,47 +32,110 @@ pub fn run(options: Options, config: Config) -> i32 {
         gil::enable();
     }
     let thread = &mut *thread;
-    if initialize(thread).is_err() {
-        let code = lifecycle::handle_uncaught(thread);
-        eprintln!("Fatal Python error: init_import_site: Failed to import the site module\nPython runtime state: initialized");
-        return code.max(1);
+    if let Err(failure) = initialize(thread) {
+        return failure.report(thread);
     }
-    let mut code = run_task(&options, thread);
-    let wants_prompt = thread.interpreter.config.read().inspect || std::env::var_os("PYTHONINSPECT").is_some_and(|text| !text.is_empty());
-    let had_prompt = matches!(options.task, Task::StandardInput) && is_interactive(thread);
-    if wants_prompt && !had_prompt {
-        code = prompt::run(thread);
-    }
+    let runs_code = !matches!(options.task, Task::StandardInput);
+    prompt::print_banner(runs_code, thread);
+    prompt::import_readline(runs_code, thread);
+    let code = run_task(&options, thread);
+    let code = prompt::after_program(code, thread);
     let ended = lifecycle::finish(thread);
+    if thread.interpreter.config.read().malloc_stats {
+        pyrt_stdlib::sys::print_memory_statistics();
+    }
     if code == lifecycle::EXIT_BY_SIGINT {
         return pyrt_stdlib::signal::die_of_interrupt();
     }
     if ended { code } else { 120 }
 }
 
-fn initialize(thread: &mut Thread) -> PyResult<()> {
+/// A start that could not be completed: what is said, before the exception that is raised.
+struct Failure {
+    text: &'static str,
+    state: &'static str,
+    /// Whether the paths are shown: the library was not found.
+    shows_paths: bool,
+}
+
+impl Failure {
+    const NO_LIBRARY: Failure = Failure { text: "Failed to import encodings module", state: "core initialized", shows_paths: true };
+    const NO_STREAMS: Failure =
+        Failure { text: "init_sys_streams: can't initialize sys standard streams", state: "core initialized", shows_paths: false };
+    const NO_ENCODING: Failure = Failure {
+        text: "init_stdio_encoding: failed to get the Python codec name of the stdio encoding",
+        state: "core initialized",
+        shows_paths: false,
+    };
+    const NO_SITE: Failure =
+        Failure { text: "init_import_site: Failed to import the site module", state: "initialized", shows_paths: false };
+
+    /// Says so on standard error; the exit code.
+    fn report(&self, thread: &mut Thread) -> i32 {
+        let exception = thread.take_exception();
+        let details = exception.map(|exception| pyrt_runtime::exceptions::display::render(*exception, thread)).unwrap_or_default();
+        let mut text = String::new();
+        if self.shows_paths {
+            text.push_str(&paths::description(&thread.interpreter.config.read()));
+        }
+        text.push_str(&format!("Fatal Python error: {}\nPython runtime state: {}\n{details}\n", self.text, self.state));
+        if self.state == "core initialized" {
+            // SAFETY: asks for the calling thread's own number.
+            let number = unsafe { libc::pthread_self() };
+            let name = std::fs::read_to_string("/proc/self/comm").unwrap_or_default();
+            text.push_str(&format!("Current thread {number:#018x} [{}] (most recent call first):\n  <no Python frame>\n", name.trim_end()));
+        }
+        eprint!("{text}");
+        1
+    }
+}
+
+fn initialize(thread: &mut Thread) -> Result<(), Failure> {
+    initialize_core(thread).map_err(|_| Failure::NO_LIBRARY)?;
+    if let Err(raised) = streams::open(thread) {
+        let unknown = thread.catch(raised, &exc::LOOKUP_ERROR);
+        let Ok(unknown) = unknown else { return Err(Failure::NO_STREAMS) };
+        thread.set_exception(unknown);
+        return Err(Failure::NO_ENCODING);
+    }
+    initialize_main(thread).map_err(|_| Failure::NO_SITE)
+}
+
+/// Everything up to the first module that comes from a file by a search.
+fn initialize_core(thread: &mut Thread) -> PyResult<()> {
     pyrt_stdlib::register(thread.interpreter);
     pyrt_stdlib::warnings::install(thread.interpreter);
     pyrt_stdlib::sys::install(thread)?;
+    if let Some(sys) = thread.interpreter.load(&thread.interpreter.sys_module) {
+        module::add_functions(*sys, prompt::FUNCTIONS);
+    }
     install_importlib(thread)?;
     pyrt_stdlib::signal::install(thread)?;
     import::import_module("encodings", thread)?;
-    open_streams(thread)?;
+    Ok(())
+}
+
+fn initialize_main(thread: &mut Thread) -> PyResult<()> {
     make_main(thread)?;
-    let (has_warn_options, skips_site, wants_faulthandler) = {
+    let (has_warn_options, skips_site, wants_faulthandler, trace_depth) = {
         let config = thread.interpreter.config.read();
-        (!config.warn_options.is_empty(), config.no_site, config.faulthandler)
+        (!config.warn_options.is_empty(), config.no_site, config.faulthandler, config.tracemalloc)
     };
     if wants_faulthandler && thread.interpreter.native_module("faulthandler").is_some() {
         let handler = import::import_module("faulthandler", thread)?;
         call::call_method(*handler, *names::interned("enable"), &[], thread)?;
     }
+    if trace_depth > 0 && thread.interpreter.native_module("_tracemalloc").is_some() {
+        let tracer = import::import_module("_tracemalloc", thread)?;
+        let depth = Owned::int(i64::from(trace_depth));
+        call::call_method(*tracer, *names::interned("start"), &[*depth], thread)?;
+    }
     if has_warn_options {
         import::import_module("warnings", thread)?;
     }
     if !skips_site {
-        let site = import::import_module("site", thread)?;
-        call::call_method(*site, *names::interned("main"), &[], thread)?;
+        // Its body does what it is for.
+        import::import_module("site", thread)?;
     }
     Ok(())
 }
@@ -80,7 +143,7 @@ fn initialize(thread: &mut Thread) -> PyResult<()> {
 /// `importlib._bootstrap` and its other half, `zipimport` in front of the path hooks.
 fn install_importlib(thread: &mut Thread) -> PyResult<()> {
     let interpreter = thread.interpreter;
-    let Some(bootstrap) = frozen::find("_frozen_importlib") else { return Ok(()) };
+    let Some(bootstrap) = frozen::known("_frozen_importlib") else { return Ok(()) };
     let bootstrap = frozen::import(bootstrap, thread)?;
     let imp = import::import_module("_imp", thread)?;
     let sys = interpreter.load(&interpreter.sys_module).unwrap_or_else(Owned::none);
@@ -95,73 +158,6 @@ fn install_importlib(thread: &mut Thread) -> PyResult<()> {
     Ok(())
 }
 
-/// `sys.stdin`, `sys.stdout`, `sys.stderr` and `open`.
-fn open_streams(thread: &mut Thread) -> PyResult<()> {
-    let io = import::import_module("_io", thread)?;
-    // The library's `io` is what programs see; it is imported here as by CPython.
-    let open = attribute::get(*io, names::names().open, thread)?;
-    let interpreter = thread.interpreter;
-    if let Some(builtins) = interpreter.load(&interpreter.builtins_module) {
-        module::add(*builtins, "open", open.clone());
-    }
-    let Some(sys) = interpreter.load(&interpreter.sys_module) else { return Ok(()) };
-    for (fd, name) in [(0, "stdin"), (1, "stdout"), (2, "stderr")] {
-        let stream = open_stream(fd, name, &open, &io, thread)?;
-        module::add(*sys, name, stream.clone());
-        module::add(*sys, &format!("__{name}__"), stream);
-    }
-    Ok(())
-}
-
-/// Whether the locale is the plain C one, where undecodable input must survive.
-fn is_c_locale() -> bool {
-    let value = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| std::env::var_os(name).filter(|value| !value.is_empty()));
-    value.is_none_or(|value| value == "C" || value == "POSIX")
-}
-
-fn open_stream(fd: i32, name: &str, open: &Owned, io: &Owned, thread: &mut Thread) -> PyResult {
-    // SAFETY: asks about a descriptor.
-    if unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 {
-        return Ok(Owned::none());
-    }
-    let (unbuffered, interactive, encoding, errors, utf8) = {
-        let config = thread.interpreter.config.read();
-        (config.unbuffered, config.interactive, config.stdio_encoding.clone(), config.stdio_errors.clone(), config.utf8_mode)
-    };
-    let is_output = fd != 0;
-    let (none, false_, minus_one) = (Owned::none(), Owned::false_(), Owned::int(if unbuffered && is_output { 0 } else { -1 }));
-    let mode = Owned::str(if is_output { "wb" } else { "rb" });
-    let number = Owned::int(i64::from(fd));
-    let buffer = match call::call(**open, &[*number, *mode, *minus_one, *none, *none, *none, *false_], thread) {
-        Ok(buffer) => buffer,
-        Err(raised) => {
-            // A descriptor that cannot be used (a folder as standard input).
-            drop::<Owned>(thread.catch(raised, &exc::OS_ERROR)?);
-            return Ok(Owned::none());
-        }
-    };
-    let raw = if unbuffered && is_output { buffer.clone() } else { attribute::get_by_text(*buffer, "raw", thread)? };
-    let label = Owned::str(&format!("<{name}>"));
-    attribute::set(*raw, names::names().name, *label, thread)?;
-    // SAFETY: asks about a descriptor.
-    let is_terminal = unsafe { libc::isatty(fd) } == 1;
-    let line_buffering = Owned::bool(unbuffered || is_terminal || interactive);
-    let write_through = Owned::bool(unbuffered && is_output);
-    let lenient = is_c_locale() || utf8;
-    let errors = match errors {
-        _ if fd == 2 => "backslashreplace".to_string(),
-        Some(errors) => errors,
-        None => (if lenient { "surrogateescape" } else { "strict" }).to_string(),
-    };
-    let encoding = Owned::str(&encoding.unwrap_or_else(|| "utf-8".into()));
-    let (errors, newline) = (Owned::str(&errors), Owned::str("\n"));
-    let class = attribute::get_by_text(**io, "TextIOWrapper", thread)?;
-    let stream = call::call(*class, &[*buffer, *encoding, *errors, *newline, *line_buffering, *write_through], thread)?;
-    let text_mode = Owned::str(if is_output { "w" } else { "r" });
-    attribute::set(*stream, names::names().mode, *text_mode, thread)?;
-    Ok(stream)
-}
-
 /// `__main__` with a loader, as code run by `-c` or typed in sees it.
 fn make_main(thread: &mut Thread) -> PyResult<()> {
     let namespace = lifecycle::main_namespace(thread)?;
@@ -171,13 +167,6 @@ fn make_main(thread: &mut Thread) -> PyResult<()> {
         DictObject::of(*namespace).set_by_text("__loader__", loader);
     }
     Ok(())
-}
-
-/// Whether commands are read from a terminal, or as from one.
-fn is_interactive(thread: &Thread) -> bool {
-    // SAFETY: asks about a descriptor.
-    let is_terminal = unsafe { libc::isatty(0) == 1 };
-    is_terminal || thread.interpreter.config.read().interactive
 }
 
 fn prepend_path(folder: &OsStr, thread: &mut Thread) -> PyResult<()> {
@@ -199,11 +188,11 @@ fn run_task(options: &Options, thread: &mut Thread) -> i32 {
             Err(raised) => Err(raised),
         },
         Task::StandardInput => {
-            if is_interactive(thread) {
-                if let Err(_raised) = start_prompt(thread) {
-                    return lifecycle::handle_uncaught(thread);
-                }
-                return prompt::run(thread);
+            if let Err(_raised) = prepend_empty_path(thread) {
+                return lifecycle::handle_uncaught(thread);
+            }
+            if prompt::is_interactive(thread) {
+                return prompt::from_standard_input(thread);
             }
             run_standard_input(options.skip_first_line, thread)
         }
@@ -222,19 +211,23 @@ fn safe_path(thread: &Thread) -> bool {
     thread.interpreter.config.read().safe_path
 }
 
-fn start_prompt(thread: &mut Thread) -> PyResult<()> {
+/// `sys.path[0]` for code that has no file: the current folder, whichever it is at the time.
+fn prepend_empty_path(thread: &mut Thread) -> PyResult<()> {
     if !safe_path(thread) {
         prepend_path(OsStr::new(""), thread)?;
     }
-    prompt::run_startup_file(thread)
+    Ok(())
 }
 
 fn run_command(command: &OsStr, thread: &mut Thread) -> PyResult<()> {
-    if !safe_path(thread) {
-        prepend_path(OsStr::new(""), thread)?;
-    }
+    let text = fs_decode(command.as_bytes());
+    pyrt_stdlib::sys::hooks::audit_event("cpython.run_command", &[*text], thread)?;
+    prepend_empty_path(thread)?;
     let Some(command) = command.to_str() else {
-        return Err(thread.raise(&exc::SYSTEM_EXIT, "Unable to decode the command from the command line"));
+        eprintln!("Unable to decode the command from the command line:");
+        let encoding = Owned::str("utf-8");
+        call::call_method(*text, names::names().encode, &[*encoding], thread)?;
+        return Ok(());
     };
     let text = format!("{}\n", dedent(command));
     let code = source::compile_text(&text, "<string>", SourceOptions::module(thread), thread)?;
@@ -285,6 +278,7 @@ fn run_module(name: &OsStr, thread: &mut Thread) -> PyResult<()> {
         prepend_path(folder.as_os_str(), thread)?;
     }
     let name = fs_decode(name.as_bytes());
+    pyrt_stdlib::sys::hooks::audit_event("cpython.run_module", &[*name], thread)?;
     let runpy = import::import_module("runpy", thread)?;
     let run = *names::interned("_run_module_as_main");
     call::call_method(*runpy, run, &[*name, *Owned::true_()], thread).map(drop)
@@ -320,11 +314,24 @@ fn run_file(file: &OsStr, skip_first_line: bool, thread: &mut Thread) -> PyResul
             return Ok(2);
         }
     };
+    let filename = fs_decode(path.as_os_str().as_bytes());
+    pyrt_stdlib::sys::hooks::audit_event("cpython.run_file", &[*filename], thread)?;
+    run_file_bytes(&path, bytes, skip_first_line, thread)?;
+    Ok(0)
+}
+
+/// Runs the contents of a file as the body of `__main__`, which has its name meanwhile.
+pub fn run_file_bytes(path: &Path, bytes: Vec<u8>, skip_first_line: bool, thread: &mut Thread) -> PyResult<()> {
+    let shown = path.display().to_string();
     let namespace = lifecycle::main_namespace(thread)?;
     let dict = DictObject::of(*namespace);
     let filename = fs_decode(path.as_os_str().as_bytes());
-    dict.set_by_text("__file__", filename.clone());
-    dict.set_by_text("__cached__", Owned::none());
+    // A module that ran before a prompt keeps its own.
+    let names_file = dict.get_by_text("__file__").is_none();
+    if names_file {
+        dict.set_by_text("__file__", filename.clone());
+        dict.set_by_text("__cached__", Owned::none());
+    }
     let is_compiled = bytes.get(..4) == Some(&pyrt_stdlib::imp::MAGIC_NUMBER_TOKEN.to_le_bytes()[..]);
     let loader_class = if is_compiled { "SourcelessFileLoader" } else { "SourceFileLoader" };
     let external = import::import_module("_frozen_importlib_external", thread)?;
@@ -341,17 +348,18 @@ fn run_file(file: &OsStr, skip_first_line: bool, thread: &mut Thread) -> PyResul
     } else {
         let bytes = if skip_first_line { without_first_line(bytes) } else { bytes };
         let text = source::decode_source(&bytes, &shown, thread)?;
+        source::check_file_text(&text, &shown, thread)?;
         source::compile_text(&text, &shown, SourceOptions::module(thread), thread)?
     };
     let result = call_frame::run_code(*code, *namespace, *namespace, thread);
-    // The names go even if the code failed, as after CPython's run of a file.
-    if result.is_ok() {
+    // An exception's traceback is shown with the names in place, by whoever shows it; a prompt that follows has none.
+    if names_file && (result.is_ok() || thread.interpreter.config.read().inspect) {
         for name in ["__file__", "__cached__"] {
             let name = names::interned(name);
             drop(dict.remove_str(*name));
         }
     }
-    result.map(|_| 0)
+    result.map(drop)
 }
 
 fn without_first_line(bytes: Vec<u8>) -> Vec<u8> {
@@ -372,9 +380,7 @@ fn is_import_location(file: &OsStr, thread: &mut Thread) -> PyResult<bool> {
 }
 
 fn run_standard_input(skip_first_line: bool, thread: &mut Thread) -> PyResult<()> {
-    if !safe_path(thread) {
-        prepend_path(OsStr::new(""), thread)?;
-    }
+    pyrt_stdlib::sys::hooks::audit_event("cpython.run_stdin", &[], thread)?;
     let mut bytes = Vec::new();
     let read = std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes);
     if let Err(error) = read {
@@ -382,6 +388,7 @@ fn run_standard_input(skip_first_line: bool, thread: &mut Thread) -> PyResult<()
     }
     let bytes = if skip_first_line { without_first_line(bytes) } else { bytes };
     let text = source::decode_source(&bytes, "<stdin>", thread)?;
+    source::check_file_text(&text, "<stdin>", thread)?;
     let code = source::compile_text(&text, "<stdin>", SourceOptions::module(thread), thread)?;
     lifecycle::run_main(*code, thread).map(drop)
 }

@@ -37,6 +37,8 @@ pub struct Config {
     pub base_executable: OsString,
     pub prefix: OsString,
     pub base_prefix: OsString,
+    /// `sys.platlibdir`: the folder under the prefixes that has the library.
+    pub platform_library: OsString,
     /// The folder of the standard library.
     pub home_lib: OsString,
     pub module_search_paths: Vec<OsString>,
@@ -59,6 +61,10 @@ pub struct Config {
     /// `sys.stdin`'s and its like: `PYTHONIOENCODING`.
     pub stdio_encoding: Option<String>,
     pub stdio_errors: Option<String>,
+    /// `PYTHONMALLOCSTATS`
+    pub malloc_stats: bool,
+    /// Off by `-X disable-remote-debug`.
+    pub remote_debug: bool,
 }
 
 /// `--check-hash-based-pycs` (PEP 552).

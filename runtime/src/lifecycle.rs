@@ -9,6 +9,7 @@ use crate::sync::Ordering;
 use crate::threads::thread_state::{self, Thread};
 use crate::types::dict::{self, DictObject};
 use crate::types::module;
+use crate::types::string::StrObject;
 
 /// Address space for the frames of a thread.
 pub const FRAME_STACK_BYTES: usize = 256 << 20;
@@ -35,6 +36,7 @@ pub fn native_limit() -> usize {
 /// `sys.modules` exist then; `sys` and the rest are the caller's next steps.
 pub fn start(config: Config) -> PyResult<Box<Thread>> {
     crate::types::hashing::set_seed(config.hash_seed);
+    crate::import::import_time::set_level(config.import_time);
     let interpreter = Interpreter::new(config);
     let mut thread = thread_state::register(interpreter, true, native_limit(), FRAME_STACK_BYTES);
     thread_state::attach(&mut thread);
@@ -88,7 +90,10 @@ pub fn finish(thread: &mut Thread) -> bool {
     thread.interpreter.finalizing.store(true, Ordering::Release);
     thread_state::for_each_thread(|shared| shared.request(thread_state::REQUEST_PENDING));
     clear_modules(thread);
-    fine &= flush_standard_files(thread);
+    // Once is enough to say that it could not be done.
+    if fine {
+        fine = flush_standard_files(thread);
+    }
     fine
 }
 
@@ -190,31 +195,54 @@ fn clear_namespace(dict: &DictObject, thread: &mut Thread) {
     }
 }
 
-/// What an uncaught exception means for the exit: SystemExit gives its code, anything else is shown and gives 1.
+/// What an uncaught exception means for the exit: SystemExit gives its code, anything else is shown and gives 1. Where a
+/// prompt follows (`-i`), SystemExit is shown as well.
 pub fn handle_uncaught(thread: &mut Thread) -> i32 {
     let Some(exception) = thread.take_exception() else { return 0 };
-    if exception.is_instance(exc::KEYBOARD_INTERRUPT.get()) {
-        show_exception(exception, thread);
-        return EXIT_BY_SIGINT;
+    let inspects = thread.interpreter.config.read().inspect;
+    if exception.is_instance(exc::SYSTEM_EXIT.get()) && !inspects {
+        return exit_code(&exception, thread);
     }
-    if exception.is_instance(exc::SYSTEM_EXIT.get()) {
-        let object = crate::exceptions::object::ValueException::of(*exception);
-        return match object.value.load(&object.base.header) {
-            None => 0,
-            Some(code) if code.is_none() => 0,
-            Some(code) => match crate::types::int::as_i64(*code) {
-                Some(code) => code as i32,
-                None => {
-                    let text = crate::protocol::convert::str_text(*code, thread).unwrap_or_default();
-                    flush_standard_files(thread);
-                    eprintln!("{text}");
-                    1
-                }
-            },
-        };
-    }
+    let code = if exception.is_instance(exc::KEYBOARD_INTERRUPT.get()) && !inspects { EXIT_BY_SIGINT } else { 1 };
+    remember_exception(&exception, thread);
     show_exception(exception, thread);
+    code
+}
+
+/// The exit code of a SystemExit; what is no number is shown, and gives 1.
+fn exit_code(exception: &Owned, thread: &mut Thread) -> i32 {
+    // A subclass may have an attribute of its own.
+    let code = crate::protocol::attribute::get_by_text(**exception, "code", thread).unwrap_or_else(|_| Owned::none());
+    drop(thread.take_exception());
+    if code.is_none() {
+        return 0;
+    }
+    if code.is_instance(crate::types::builtin_types::INT.get()) {
+        // One that does not fit is -1, as in C.
+        return crate::types::int::as_i64(*code).map_or(-1, |code| code as i32);
+    }
+    flush_standard_files(thread);
+    let names = crate::names::names();
+    // The object itself, so that the stream's error handler sees surrogates.
+    let text = crate::protocol::convert::str(*code, thread).unwrap_or_else(|_| crate::types::string::empty());
+    drop(thread.take_exception());
+    let stderr = thread.interpreter.sys_get(names.stderr).filter(|file| !file.is_none());
+    let written = stderr.is_some_and(|file| crate::protocol::call::call_method(*file, names.write, &[*text], thread).is_ok());
+    drop(thread.take_exception());
+    let rest = if written { String::new() } else { StrObject::of(*text).to_string_lossy() };
+    crate::exceptions::display::write_to_stderr(&format!("{rest}\n"), thread);
     1
+}
+
+/// Sets `sys.last_exc` and its like.
+pub fn remember_exception(exception: &Owned, thread: &mut Thread) {
+    let interpreter = thread.interpreter;
+    let Some(sys) = interpreter.load(&interpreter.sys_module) else { return };
+    let traceback = ExceptionObject::of(**exception).traceback().unwrap_or_else(Owned::none);
+    module::add(*sys, "last_exc", exception.clone());
+    module::add(*sys, "last_type", exception.type_object().value().to_owned());
+    module::add(*sys, "last_value", exception.clone());
+    module::add(*sys, "last_traceback", traceback);
 }
 
 /// Hands an exception to `sys.excepthook`; without one it is shown in the simplest form.
@@ -252,7 +280,7 @@ pub fn flush_standard_files(thread: &mut Thread) -> bool {
         }
         if crate::protocol::call::call_method(*file, names.flush, &[], thread).is_err() {
             if matters {
-                crate::protocol::finalize::write_unraisable(None, Some(*file), thread);
+                crate::protocol::finalize::write_unraisable(Some("Exception ignored while flushing sys.stdout"), None, thread);
                 fine = false;
             } else {
                 drop(thread.take_exception());

@@ -1,13 +1,15 @@
-//! The modules that must run before files can be imported: `importlib`'s two halves and `zipimport`.
+//! Frozen modules: those that must run before files can be imported (`importlib`'s two halves, `zipimport`), and those
+//! that every start imports, which are found here without a search.
 //!
 //! Their code comes from the library's own files (by way of `__pycache__`, as for any module) and is named `<frozen …>`,
-//! as tracebacks and `importlib` know it.
+//! as tracebacks and `importlib` know it. `-X frozen_modules=off` leaves only the first.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use pyrt_runtime::builtins::source::{self, SourceOptions};
 use pyrt_runtime::interp::call_frame;
+use pyrt_runtime::sync::{AtomicI32, Ordering};
 use pyrt_runtime::types::builtin_types::shapes;
 use pyrt_runtime::types::code::CodeObject;
 use pyrt_runtime::types::dict::DictObject;
@@ -19,30 +21,94 @@ use crate::imp;
 /// A frozen module.
 pub struct Frozen {
     pub name: &'static str,
-    /// The module of the library that it is.
+    /// The module of the library that it is. A `<` in front: the body of that package under another name.
     pub original: &'static str,
     /// Its file, from the library's folder, without `.py`.
     file: &'static str,
+    pub is_package: bool,
+    /// Frozen whatever `-X frozen_modules` says.
+    is_essential: bool,
+}
+
+const fn essential(name: &'static str, original: &'static str, file: &'static str) -> Frozen {
+    Frozen { name, original, file, is_package: false, is_essential: true }
+}
+
+const fn plain(name: &'static str, file: &'static str) -> Frozen {
+    Frozen { name, original: name, file, is_package: false, is_essential: false }
+}
+
+const fn alias(name: &'static str, original: &'static str, file: &'static str) -> Frozen {
+    Frozen { name, original, file, is_package: false, is_essential: false }
+}
+
+const fn package(name: &'static str, original: &'static str, file: &'static str) -> Frozen {
+    Frozen { name, original, file, is_package: true, is_essential: false }
 }
 
 pub static MODULES: &[Frozen] = &[
-    Frozen { name: "_frozen_importlib", original: "importlib._bootstrap", file: "importlib/_bootstrap" },
-    Frozen { name: "_frozen_importlib_external", original: "importlib._bootstrap_external", file: "importlib/_bootstrap_external" },
-    Frozen { name: "zipimport", original: "zipimport", file: "zipimport" },
+    essential("_frozen_importlib", "importlib._bootstrap", "importlib/_bootstrap"),
+    essential("_frozen_importlib_external", "importlib._bootstrap_external", "importlib/_bootstrap_external"),
+    essential("zipimport", "zipimport", "zipimport"),
+    plain("abc", "abc"),
+    plain("codecs", "codecs"),
+    plain("io", "io"),
+    plain("_collections_abc", "_collections_abc"),
+    plain("_sitebuiltins", "_sitebuiltins"),
+    plain("genericpath", "genericpath"),
+    plain("ntpath", "ntpath"),
+    plain("posixpath", "posixpath"),
+    plain("os", "os"),
+    plain("site", "site"),
+    plain("stat", "stat"),
+    plain("importlib.util", "importlib/util"),
+    plain("importlib.machinery", "importlib/machinery"),
+    plain("runpy", "runpy"),
+    plain("__hello__", "__hello__"),
+    alias("__hello_alias__", "__hello__", "__hello__"),
+    package("__phello_alias__", "__hello__", "__hello__"),
+    alias("__phello_alias__.spam", "__hello__", "__hello__"),
+    package("__phello__", "__phello__", "__phello__/__init__"),
+    alias("__phello__.__init__", "<__phello__", "__phello__/__init__"),
+    package("__phello__.ham", "__phello__.ham", "__phello__/ham/__init__"),
+    alias("__phello__.ham.__init__", "<__phello__.ham", "__phello__/ham/__init__"),
+    plain("__phello__.ham.eggs", "__phello__/ham/eggs"),
+    plain("__phello__.spam", "__phello__/spam"),
 ];
 
-pub fn find(name: &str) -> Option<&'static Frozen> {
+/// What `_imp._override_frozen_modules_for_tests` said: above 0 all are frozen, below 0 the essential ones.
+pub static OVERRIDE: AtomicI32 = AtomicI32::new(0);
+
+/// Whether the modules that need not be frozen are.
+fn is_enabled(thread: &Thread) -> bool {
+    match OVERRIDE.load(Ordering::Relaxed) {
+        0 => thread.interpreter.config.read().frozen_modules != Some(false),
+        forced => forced > 0,
+    }
+}
+
+/// The entry of a name, whether it is in force or not.
+pub fn known(name: &str) -> Option<&'static Frozen> {
     MODULES.iter().find(|frozen| frozen.name == name)
+}
+
+/// The entry of a name that is to be imported from here.
+pub fn find(name: &str, thread: &Thread) -> Option<&'static Frozen> {
+    known(name).filter(|frozen| frozen.is_essential || is_enabled(thread) && source_path(frozen, thread).is_file())
+}
+
+fn source_path(frozen: &Frozen, thread: &Thread) -> PathBuf {
+    Path::new(&thread.interpreter.config.read().home_lib).join(format!("{}.py", frozen.file))
 }
 
 /// The code of a frozen module.
 pub fn load(frozen: &'static Frozen, thread: &mut Thread) -> PyResult {
-    let (library, writes) = {
+    let writes = {
         let config = thread.interpreter.config.read();
-        (config.home_lib.clone(), !config.dont_write_bytecode && config.pycache_prefix.is_none())
+        !config.dont_write_bytecode && config.pycache_prefix.is_none()
     };
-    let path = PathBuf::from(library).join(format!("{}.py", frozen.file));
-    let name = format!("<frozen {}>", frozen.original);
+    let path = source_path(frozen, thread);
+    let name = format!("<frozen {}>", frozen.original.trim_start_matches('<'));
     let cached = cache_path(&path, thread);
     let code = match cached.as_deref().and_then(|cached| read_cached(cached, &path)) {
         Some(data) => crate::marshal::loads_bytes(&data, thread).ok().filter(|code| code.has_shape(shapes::CODE)),

@@ -8,6 +8,7 @@ use pyrt_runtime::object::value::Raised;
 use pyrt_runtime::protocol::args::Args;
 use pyrt_runtime::protocol::native::NativeFn;
 use pyrt_runtime::protocol::{attribute, buffer, compare};
+use pyrt_runtime::sync::Ordering;
 use pyrt_runtime::types::builtin_types::shapes;
 use pyrt_runtime::types::code::CodeObject;
 use pyrt_runtime::types::string::{self, StrObject};
@@ -95,24 +96,29 @@ fn extension_suffixes(_module: Value, _thread: &mut Thread) -> PyResult {
 }
 
 fn raise_not_frozen(name: &str, thread: &mut Thread) -> Raised {
+    let is_known = frozen::known(name).is_some();
     let quoted = Owned::str(name);
     let quoted = match pyrt_runtime::protocol::convert::repr_text(*quoted, thread) {
         Ok(quoted) => quoted,
         Err(raised) => return raised,
     };
-    import::raise_import_error(&format!("No such frozen object named {quoted}"), Some(name), thread)
+    let text = if is_known {
+        format!("Frozen modules are disabled and the frozen object named {quoted} is not essential")
+    } else {
+        format!("No such frozen object named {quoted}")
+    };
+    import::raise_import_error(&text, Some(name), thread)
 }
 
 fn is_frozen(_module: Value, name: Value, thread: &mut Thread) -> PyResult {
     let name = text(name, "is_frozen", thread)?;
-    Ok(Owned::bool(frozen::find(&name).is_some()))
+    Ok(Owned::bool(frozen::find(&name, thread).is_some()))
 }
 
 fn is_frozen_package(_module: Value, name: Value, thread: &mut Thread) -> PyResult {
     let name = text(name, "is_frozen_package", thread)?;
-    match frozen::find(&name) {
-        // None of the frozen modules is a package.
-        Some(_) => Ok(Owned::false_()),
+    match frozen::find(&name, thread) {
+        Some(found) => Ok(Owned::bool(found.is_package)),
         None => Err(raise_not_frozen(&name, thread)),
     }
 }
@@ -120,7 +126,7 @@ fn is_frozen_package(_module: Value, name: Value, thread: &mut Thread) -> PyResu
 fn find_frozen(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let name = text(args.at(0), "find_frozen", thread)?;
     let with_data = args.get(1).map_or(Ok(false), |flag| compare::truth(flag, thread))?;
-    let Some(found) = frozen::find(&name) else { return Ok(Owned::none()) };
+    let Some(found) = frozen::find(&name, thread) else { return Ok(Owned::none()) };
     let data = if with_data {
         let code = frozen::load(found, thread)?;
         let data = bytes::from_vec(crate::marshal::dumps_bytes(*code, thread)?);
@@ -128,7 +134,7 @@ fn find_frozen(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult 
     } else {
         Owned::none()
     };
-    Ok(tuple::pack([data, Owned::false_(), Owned::str(found.original)]))
+    Ok(tuple::pack([data, Owned::bool(found.is_package), Owned::str(found.original)]))
 }
 
 fn get_frozen_object(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
@@ -141,7 +147,7 @@ fn get_frozen_object(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyR
         }
         return Ok(code);
     }
-    match frozen::find(&name) {
+    match frozen::find(&name, thread) {
         Some(found) => frozen::load(found, thread),
         None => Err(raise_not_frozen(&name, thread)),
     }
@@ -149,7 +155,7 @@ fn get_frozen_object(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyR
 
 fn init_frozen(_module: Value, name: Value, thread: &mut Thread) -> PyResult {
     let name = text(name, "init_frozen", thread)?;
-    match frozen::find(&name) {
+    match frozen::find(&name, thread) {
         Some(found) => frozen::import(found, thread),
         None => Ok(Owned::none()),
     }
@@ -160,7 +166,7 @@ fn frozen_module_names(_module: Value, _thread: &mut Thread) -> PyResult {
 }
 
 fn override_frozen_modules(_module: Value, value: Value, thread: &mut Thread) -> PyResult {
-    pyrt_runtime::protocol::convert::as_c_int(value, thread)?;
+    frozen::OVERRIDE.store(pyrt_runtime::protocol::convert::as_c_int(value, thread)?, Ordering::Relaxed);
     Ok(Owned::none())
 }
 

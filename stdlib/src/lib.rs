@@ -43,6 +43,7 @@ pub mod pickle;
 pub mod posix;
 pub mod queue;
 pub mod random;
+pub mod remote_debugging;
 pub mod resource;
 pub mod select;
 pub mod shared_memory;
@@ -123,6 +124,7 @@ pub static MODULES: &[NativeModule] = &[
     posix::MODULE,
     queue::MODULE,
     random::MODULE,
+    remote_debugging::MODULE,
     resource::MODULE,
     select::MODULE,
     shared_memory::MODULE,

@@ -96,27 +96,67 @@ unsafe fn from_c(text: *const c_char) -> Owned {
     codecs::fs_decode(unsafe { CStr::from_ptr(text) }.to_bytes())
 }
 
+/// The locale that the environment asks for.
+#[derive(Clone, Copy)]
+pub struct EnvironmentLocale {
+    /// Whether it is the plain `C` one, which says nothing of the encoding: then UTF-8 mode is on.
+    pub is_c: bool,
+}
+
 /// Makes the character set of the environment's locale that of the process, as Python does at start-up. The `C` locale
-/// gives way to a UTF-8 one (PEP 538) unless `LC_ALL` asks for it or `PYTHONCOERCECLOCALE=0` forbids that. Only the first call does something.
-pub fn adopt_environment() {
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| {
-        // SAFETY: terminated strings; the result is one too, and is copied before the next call.
-        unsafe {
-            let set = libc::setlocale(libc::LC_CTYPE, c"".as_ptr());
-            let is_c = set.is_null() || matches!(std::ffi::CStr::from_ptr(set).to_bytes(), b"C" | b"POSIX");
-            let forbidden = std::env::var_os("PYTHONCOERCECLOCALE").is_some_and(|value| value == "0");
-            let is_explicit = std::env::var_os("LC_ALL").is_some_and(|value| !value.is_empty());
-            if is_c && !forbidden && !is_explicit {
-                for name in [c"C.UTF-8", c"C.utf8", c"UTF-8"] {
-                    if !libc::setlocale(libc::LC_CTYPE, name.as_ptr()).is_null() {
-                        libc::setenv(c"LC_CTYPE".as_ptr(), name.as_ptr(), 1);
-                        break;
-                    }
-                }
-            }
+/// gives way to a UTF-8 one (PEP 538) unless `LC_ALL` asks for it or `PYTHONCOERCECLOCALE=0` forbids that.
+pub fn adopt_environment(ignore_variables: bool) -> EnvironmentLocale {
+    let coercion = std::env::var_os("PYTHONCOERCECLOCALE").filter(|_| !ignore_variables);
+    let (forbidden, warns) = coercion.map_or((false, false), |value| (value == "0", value == "warn"));
+    // SAFETY: terminated strings; the result is one too, and is looked at before the next call.
+    let is_c = unsafe {
+        let set = libc::setlocale(libc::LC_CTYPE, c"".as_ptr());
+        // A locale that does not exist leaves the one of the start, which is C.
+        set.is_null() || matches!(CStr::from_ptr(set).to_bytes(), b"C" | b"POSIX")
+    };
+    let is_explicit = std::env::var_os("LC_ALL").is_some_and(|value| !value.is_empty());
+    if !is_c || forbidden {
+        return EnvironmentLocale { is_c };
+    }
+    if is_explicit {
+        if warns {
+            eprintln!(
+                "Python runtime initialized with LC_CTYPE=C (a locale with default ASCII encoding), which may cause Unicode \
+                 compatibility problems. Using C.UTF-8, C.utf8, or UTF-8 (if available) as alternative Unicode-compatible \
+                 locales is recommended."
+            );
         }
-    });
+        return EnvironmentLocale { is_c };
+    }
+    for name in [c"C.UTF-8", c"C.utf8", c"UTF-8"] {
+        // SAFETY: terminated strings; no other thread runs that reads the environment.
+        let taken = unsafe {
+            let taken = !libc::setlocale(libc::LC_CTYPE, name.as_ptr()).is_null();
+            if taken {
+                libc::setenv(c"LC_CTYPE".as_ptr(), name.as_ptr(), 1);
+            }
+            taken
+        };
+        if taken {
+            if warns {
+                eprintln!(
+                    "Python detected LC_CTYPE=C: LC_CTYPE coerced to {} (set another locale or PYTHONCOERCECLOCALE=0 to \
+                     disable this locale coercion behavior).",
+                    name.to_string_lossy()
+                );
+            }
+            break;
+        }
+    }
+    EnvironmentLocale { is_c }
+}
+
+/// Whether the process's locale is one of those that a system has where nobody chose one.
+pub fn has_weak_character_set() -> bool {
+    // SAFETY: asks only; the result is a terminated string that is looked at at once.
+    let name = unsafe { libc::setlocale(libc::LC_CTYPE, std::ptr::null()) };
+    // SAFETY: as above.
+    name.is_null() || matches!(unsafe { CStr::from_ptr(name) }.to_bytes(), b"C" | b"POSIX" | b"C.UTF-8" | b"C.utf8" | b"UTF-8")
 }
 
 fn setlocale(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
@@ -203,10 +243,7 @@ fn nl_langinfo(_module: Value, key: Value, thread: &mut Thread) -> PyResult {
     Ok(unsafe { from_c(libc::nl_langinfo(key)) })
 }
 
-fn getencoding(_module: Value, thread: &mut Thread) -> PyResult {
-    if thread.interpreter.config.read().utf8_mode {
-        return Ok(Owned::str("utf-8"));
-    }
+fn getencoding(_module: Value, _thread: &mut Thread) -> PyResult {
     // SAFETY: a known item; the result is a terminated string.
     let name = unsafe { from_c(libc::nl_langinfo(libc::CODESET)) };
     Ok(if StrObject::of(*name).is_empty() { Owned::str("UTF-8") } else { name })

@@ -41,8 +41,45 @@ struct TokenizerObject {
 enum Progress {
     New,
     /// The tokenizer borrows the text, so it comes first: fields are dropped in order.
-    Running { tokens: TokenIter<'static>, _text: Box<str>, last_line: Option<(usize, usize, Owned)> },
+    Running { tokens: TokenIter<'static>, _text: Box<str>, line_ends: LineEnds, last_line: Option<(usize, usize, Owned)> },
     Done,
+}
+
+/// Which lines of the source end with a carriage return and a line feed. The tokenizer knows line feeds only; what it
+/// gives gets the others back.
+struct LineEnds {
+    /// By line number from 1; empty if no line does.
+    is_crlf: Vec<bool>,
+}
+
+impl LineEnds {
+    /// The text with line feeds alone, and where there was more.
+    fn normalize(text: String) -> (String, LineEnds) {
+        if !text.contains("\r\n") {
+            return (text, LineEnds { is_crlf: Vec::new() });
+        }
+        let ends = std::iter::once(false).chain(text.split_inclusive('\n').map(|line| line.ends_with("\r\n"))).collect();
+        (text.replace("\r\n", "\n"), LineEnds { is_crlf: ends })
+    }
+
+    fn is_crlf(&self, row: u32) -> bool {
+        self.is_crlf.get(row as usize).copied().unwrap_or(false)
+    }
+
+    /// A piece of the source that begins in line `row`, as it was.
+    fn restore(&self, text: &str, row: u32) -> String {
+        let mut out = String::with_capacity(text.len() + 2);
+        for (i, line) in text.split_inclusive('\n').enumerate() {
+            match line.strip_suffix('\n') {
+                Some(content) if self.is_crlf(row + i as u32) => {
+                    out.push_str(content);
+                    out.push_str("\r\n");
+                }
+                _ => out.push_str(line),
+            }
+        }
+        out
+    }
 }
 
 fn of<'a>(value: Value) -> &'a TokenizerObject {
@@ -115,6 +152,8 @@ fn start(this: &TokenizerObject, thread: &mut Thread) -> PyResult<Progress> {
     if text.contains('\0') {
         return Err(raise_syntax_error(&null_byte(), "<string>", thread));
     }
+    let (normalized, line_ends) = LineEnds::normalize(text);
+    text = normalized;
     let implicit_newline = !text.is_empty() && !text.ends_with('\n');
     if implicit_newline {
         text.push('\n');
@@ -122,7 +161,7 @@ fn start(this: &TokenizerObject, thread: &mut Thread) -> PyResult<Progress> {
     let text = text.into_boxed_str();
     // SAFETY: the box is kept next to the iterator, is not changed, and outlives it.
     let borrowed: &'static str = unsafe { &*std::ptr::from_ref::<str>(&text) };
-    Ok(Progress::Running { tokens: TokenIter::new(borrowed, this.extra_tokens, implicit_newline), _text: text, last_line: None })
+    Ok(Progress::Running { tokens: TokenIter::new(borrowed, this.extra_tokens, implicit_newline), _text: text, line_ends, last_line: None })
 }
 
 fn null_byte() -> SyntaxError {
@@ -149,7 +188,7 @@ fn tokenizer_next(this: Value, thread: &mut Thread) -> PyResult<Option<Owned>> {
     }
     let mut progress = this.progress.lock();
     let (result, old_line) = match &mut *progress {
-        Progress::Running { tokens, last_line, .. } => match tokens.next() {
+        Progress::Running { tokens, last_line, line_ends, .. } => match tokens.next() {
             None => (Ok(None), None),
             Some(Err(error)) => (Err(error), None),
             Some(Ok(info)) => {
@@ -157,12 +196,17 @@ fn tokenizer_next(this: Value, thread: &mut Thread) -> PyResult<Option<Owned>> {
                 let (line, old) = match last_line {
                     Some((start, len, line)) if (*start, *len) == key => (line.clone(), None),
                     _ => {
-                        let line = Owned::str(info.line);
+                        let line = Owned::str(&line_ends.restore(info.line, info.start.0));
                         (line.clone(), last_line.replace((key.0, key.1, line)))
                     }
                 };
                 let place = |(row, col): (u32, i32)| tuple::pack([Owned::int(i64::from(row)), Owned::int(i64::from(col))]);
-                let token = tuple::pack([Owned::int(i64::from(info.number)), Owned::str(info.text), place(info.start), place(info.end), line]);
+                let text = line_ends.restore(info.text, info.start.0);
+                let mut end = info.end;
+                if info.text == "\n" && text.len() == 2 {
+                    end.1 += 1;
+                }
+                let token = tuple::pack([Owned::int(i64::from(info.number)), Owned::str(&text), place(info.start), place(end), line]);
                 (Ok(Some(token)), old)
             }
         },
@@ -174,7 +218,24 @@ fn tokenizer_next(this: Value, thread: &mut Thread) -> PyResult<Option<Owned>> {
     };
     drop(progress);
     drop((finished, old_line));
-    result.map_err(|error| raise_syntax_error(&error, "<string>", thread))
+    result.map_err(|error| {
+        if error.end_line != 0 || error.end_col != 0 {
+            return raise_syntax_error(&error, "<string>", thread);
+        }
+        // Nothing is known of an end.
+        let class = match error.kind {
+            SyntaxErrorKind::Indentation => &exc::INDENTATION_ERROR,
+            SyntaxErrorKind::Tab => &exc::TAB_ERROR,
+            _ => return raise_syntax_error(&error, "<string>", thread),
+        };
+        let text = error.text.as_deref().map_or_else(Owned::none, |text| Owned::str(text.trim_end_matches('\n')));
+        let place = tuple::pack([Owned::str("<string>"), Owned::int(i64::from(error.line)), Owned::int(i64::from(error.col)), text]);
+        let message = Owned::str(&error.message);
+        match call::call(class.get().value(), &[*message, *place], thread) {
+            Ok(exception) => thread.raise_exception(exception),
+            Err(raised) => raised,
+        }
+    })
 }
 
 fn tokenizer_iter(this: Value, _thread: &mut Thread) -> PyResult {

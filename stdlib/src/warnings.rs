@@ -120,13 +120,17 @@ fn action_of(subject: &Subject, thread: &mut Thread) -> PyResult<(Owned, Owned)>
             return Ok(found);
         }
     }
-    let filters = match warnings_attribute("filters", false, thread)? {
-        Some(filters) => Some(filters),
-        None => state("filters", thread),
-    };
-    if let Some(filters) = filters {
+    let own = warnings_attribute("filters", false, thread)?;
+    let is_own = own.is_some();
+    if let Some(filters) = own.or_else(|| state("filters", thread)) {
         if !filters.is_instance(LIST.get()) {
             return Err(thread.raise_value_error("warnings.filters must be a list"));
+        }
+        if is_own {
+            // They hold on if `warnings` loses them.
+            if let Some(dict) = thread.interpreter.load(&thread.interpreter.warnings_state) {
+                DictObject::of(*dict).set_by_text("filters", filters.clone());
+            }
         }
         if let Some(found) = search(*filters, "filters", subject, thread)? {
             return Ok(found);
@@ -166,8 +170,14 @@ fn is_noted(registry: Value, key: Value, sets: bool, thread: &mut Thread) -> PyR
     Ok(false)
 }
 
-/// Notes the warning for all lines (`once`, `module`).
-fn note_everywhere(registry: Value, subject: &Subject, thread: &mut Thread) -> PyResult<bool> {
+/// Notes the warning for all lines and modules (`once`).
+fn note_once(registry: Value, subject: &Subject, thread: &mut Thread) -> PyResult<bool> {
+    let key = tuple::pack([subject.text.clone(), subject.category.clone()]);
+    is_noted(registry, *key, true, thread)
+}
+
+/// Notes the warning for all lines of its module.
+fn note_for_module(registry: Value, subject: &Subject, thread: &mut Thread) -> PyResult<bool> {
     let key = tuple::pack([subject.text.clone(), subject.category.clone(), Owned::int(0)]);
     is_noted(registry, *key, true, thread)
 }
@@ -230,7 +240,7 @@ fn explicit(warning: Warning<'_>, thread: &mut Thread) -> PyResult<()> {
         }
         match action_text.as_str() {
             "once" => match registry {
-                Some(registry) => is_known = note_everywhere(registry, &subject, thread)?,
+                Some(registry) => is_known = note_once(registry, &subject, thread)?,
                 None => {
                     let once = match warnings_attribute("onceregistry", false, thread)? {
                         Some(once) => Some(once),
@@ -241,12 +251,12 @@ fn explicit(warning: Warning<'_>, thread: &mut Thread) -> PyResult<()> {
                         let got = once.type_object().full_name();
                         return Err(thread.raise_type_error(format!("_warnings.onceregistry must be a dict, not '{got}'")));
                     }
-                    is_known = note_everywhere(*once, &subject, thread)?;
+                    is_known = note_once(*once, &subject, thread)?;
                 }
             },
             "module" => {
                 if let Some(registry) = registry {
-                    is_known = note_everywhere(registry, &subject, thread)?;
+                    is_known = note_for_module(registry, &subject, thread)?;
                 }
             }
             "default" => {}
@@ -273,7 +283,13 @@ fn show(subject: &Subject, message: &Owned, warning: &Warning<'_>, thread: &mut 
     };
     let line = Owned::int(warning.line);
     let none = Value::none();
-    let arguments = [**message, *subject.category, warning.filename, *line, none, none, source.unwrap_or(none)];
+    // A file that can be read shows the line itself.
+    let text = warning.source_line.filter(|_| {
+        let name = StrObject::of(warning.filename).to_string_lossy();
+        std::fs::metadata(name).is_err()
+    });
+    let text = text.map_or_else(Owned::none, Owned::str);
+    let arguments = [**message, *subject.category, warning.filename, *line, none, *text, source.unwrap_or(none)];
     let made = call::call(*class, &arguments, thread)?;
     call::call(*show, &[*made], thread)?;
     Ok(())
@@ -460,18 +476,25 @@ fn line_of_loader(module_globals: Value, line: i64, thread: &mut Thread) -> PyRe
         let got = module_globals.type_object().full_name();
         return Err(thread.raise_type_error(format!("module_globals must be a dict, not '{got}'")));
     }
-    let globals = DictObject::of(module_globals);
     let names = pyrt_runtime::names();
-    let loader = match globals.get_str(names.__spec__).filter(|spec| !spec.is_none()) {
-        Some(spec) => attribute::get_optional(*spec, *pyrt_runtime::names::interned("loader"), thread)?,
-        None => None,
-    };
-    let loader = loader.filter(|loader| !loader.is_none()).or_else(|| globals.get_str(names.__loader__));
-    let (Some(loader), Some(name)) = (loader, globals.get_str(names.__name__)) else { return Ok(None) };
+    let external = import::import_module("_frozen_importlib_external", thread)?;
+    let bless = attribute::get_by_text(*external, "_bless_my_loader", thread)?;
+    let loader = call::call(*bless, &[module_globals], thread)?;
+    let Some(name) = DictObject::of(module_globals).get_str(names.__name__) else { return Ok(None) };
+    if loader.is_none() {
+        return Ok(None);
+    }
     let Some(get_source) = attribute::get_optional(*loader, *pyrt_runtime::names::interned("get_source"), thread)? else {
         return Ok(None);
     };
-    let source = call::call(*get_source, &[*name], thread)?;
+    let source = match call::call(*get_source, &[*name], thread) {
+        Ok(source) => source,
+        Err(raised) => {
+            // A loader that does not know the module (the one of built-in modules, for `__main__`).
+            drop::<Owned>(thread.catch(raised, &exc::IMPORT_ERROR)?);
+            return Ok(None);
+        }
+    };
     if !string::is_str(*source) {
         return Ok(None);
     }

@@ -9,6 +9,7 @@ use crate::syntax::error::{CompileWarning, SyntaxError};
 pub(super) fn syntax_warning(message: String, span: Span) -> CompileWarning {
     CompileWarning {
         is_syntax_warning: true,
+        error_message: None,
         message,
         line: span.line,
         col: span.col.saturating_add(1),

@@ -37,6 +37,8 @@ pub struct CompileWarning {
     /// `SyntaxWarning` when true, `DeprecationWarning` otherwise.
     pub is_syntax_warning: bool,
     pub message: String,
+    /// What the SyntaxError says that a filter makes of it, where that is something else.
+    pub error_message: Option<String>,
     pub line: u32,
     /// 1-based in characters, for the case that a filter turns the warning into a SyntaxError.
     pub col: u32,

@@ -1,6 +1,6 @@
 //! From the text of a string or bytes literal to its value.
 
-use super::tokenizer::invalid_escape_message;
+use super::tokenizer::{FUTURE_OF_ESCAPES, invalid_escape_message};
 use bumpalo::Bump;
 use std::borrow::Cow;
 
@@ -106,7 +106,7 @@ fn invalid_octal(bytes: &[u8], at: usize) -> InvalidEscape {
     InvalidEscape {
         offset: at,
         message: format!(
-            "\"\\{digits}\" is an invalid octal escape sequence. Such sequences will not work in the future. \
+            "\"\\{digits}\" is an invalid octal escape sequence.{FUTURE_OF_ESCAPES} \
              Did you mean \"\\\\{digits}\"? A raw string is also an option."
         ),
         is_brace: false,

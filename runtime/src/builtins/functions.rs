@@ -633,6 +633,14 @@ fn breakpoint(_m: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) 
     }
 }
 
+/// Whether a stream is that of a descriptor, and a terminal.
+fn is_terminal(stream: Value, descriptor: i32, thread: &mut Thread) -> bool {
+    let number = call::call_method(stream, *crate::names::interned("fileno"), &[], thread);
+    drop(thread.take_exception());
+    // SAFETY: asks about a descriptor.
+    number.is_ok_and(|number| crate::types::int::as_i64(*number) == Some(i64::from(descriptor))) && unsafe { libc::isatty(descriptor) } == 1
+}
+
 fn input(_m: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     let names = crate::names::names();
     let Some(stdin) = thread.interpreter.sys_get(names.stdin).filter(|file| !file.is_none()) else {
@@ -655,6 +663,12 @@ fn input(_m: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     }
     let text = StrObject::of(*line);
     if text.is_empty() {
+        // On a terminal it needs no words.
+        let (args, on_terminal) = (&[], is_terminal(*stdin, 0, thread) && is_terminal(*stdout, 1, thread));
+        if on_terminal {
+            let exception = call::call(exc::EOF_ERROR.get().value(), args, thread)?;
+            return Err(thread.raise_exception(exception));
+        }
         return Err(thread.raise(&exc::EOF_ERROR, "EOF when reading a line"));
     }
     let n = text.len();

@@ -69,7 +69,7 @@ pub fn parse_tree<'a>(arena: &'a Bump, source: &str, filename: &str, options: So
     };
     let mut warnings = Vec::new();
     let result = pyrt_compiler::syntax::parse_with_warnings(arena, source, parse_options, &mut warnings);
-    give_warnings(warnings, filename, thread)?;
+    give_warnings(warnings, filename, Some(source), thread)?;
     result.map_err(|error| {
         let raised = raise_syntax_error(&error, filename, thread);
         add_metadata(source, thread);
@@ -88,6 +88,24 @@ fn add_metadata(source: &str, thread: &mut Thread) {
     thread.set_exception(exception);
 }
 
+/// Refuses the text of a file that is run if it has a null byte, and says where.
+pub fn check_file_text(text: &str, filename: &str, thread: &mut Thread) -> PyResult<()> {
+    let Some(at) = text.find('\0') else { return Ok(()) };
+    let before = text.get(..at).unwrap_or_default();
+    let line = before.matches('\n').count() as u32 + 1;
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let error = SyntaxError {
+        kind: SyntaxErrorKind::Syntax,
+        message: "source code cannot contain null bytes".into(),
+        line,
+        col: 0,
+        end_line: line,
+        end_col: 0,
+        text: Some(before.get(start..).unwrap_or_default().to_string()),
+    };
+    Err(raise_syntax_error(&error, filename, thread))
+}
+
 /// Compiles a tree to a code object.
 pub fn compile_tree(tree: &Mod<'_>, filename: &str, options: SourceOptions, thread: &mut Thread) -> PyResult {
     let compile_options = CompileOptions {
@@ -98,7 +116,7 @@ pub fn compile_tree(tree: &Mod<'_>, filename: &str, options: SourceOptions, thre
     };
     let mut warnings = Vec::new();
     let result = codegen::compile(tree, filename, compile_options, &mut warnings);
-    give_warnings(warnings, filename, thread)?;
+    give_warnings(warnings, filename, None, thread)?;
     match result {
         Ok(data) => code::from_data(data, thread),
         Err(mut error) => {
@@ -110,6 +128,31 @@ pub fn compile_tree(tree: &Mod<'_>, filename: &str, options: SourceOptions, thre
     }
 }
 
+/// Compiles a statement that was typed in. What only the second pass finds is said of a file of its own
+/// (`error_filename`), with the line.
+pub fn compile_typed(source: &str, filename: &str, error_filename: &str, options: SourceOptions, thread: &mut Thread) -> PyResult {
+    let arena = Bump::new();
+    let tree = parse_tree(&arena, source, filename, options, thread)?;
+    let compile_options = CompileOptions {
+        optimize: options.optimize.clamp(0, 2) as _,
+        future: FutureFeatures::from_bits_truncate(options.flags & FUTURE_FLAGS),
+        allow_top_level_await: false,
+        stack_budget: stack_budget(thread),
+    };
+    let mut warnings = Vec::new();
+    let result = codegen::compile(&tree, filename, compile_options, &mut warnings);
+    give_warnings(warnings, filename, Some(source), thread)?;
+    match result {
+        Ok(data) => code::from_data(data, thread),
+        Err(mut error) => {
+            if error.text.is_none() && error.line > 0 {
+                error.text = line_of_text(source, error.line);
+            }
+            Err(raise_syntax_error(&error, error_filename, thread))
+        }
+    }
+}
+
 /// A line of a source file, for an error of a pass that has no source text at hand.
 fn line_of_file(filename: &str, line: u32) -> Option<String> {
     let bytes = std::fs::read(filename).ok()?;
@@ -117,7 +160,13 @@ fn line_of_file(filename: &str, line: u32) -> Option<String> {
     text.split_inclusive('\n').nth(line as usize - 1).map(str::to_owned)
 }
 
-fn give_warnings(warnings: Vec<CompileWarning>, filename: &str, thread: &mut Thread) -> PyResult<()> {
+/// A line of a source text, with its end.
+fn line_of_text(source: &str, line: u32) -> Option<String> {
+    let content = source.lines().nth((line as usize).checked_sub(1)?)?;
+    Some(format!("{content}\n"))
+}
+
+fn give_warnings(warnings: Vec<CompileWarning>, filename: &str, source: Option<&str>, thread: &mut Thread) -> PyResult<()> {
     let Some(hook) = thread.interpreter.hooks().warn_explicit else { return Ok(()) };
     for warning in warnings {
         let category = if warning.is_syntax_warning { &exc::SYNTAX_WARNING } else { &exc::DEPRECATION_WARNING };
@@ -126,12 +175,12 @@ fn give_warnings(warnings: Vec<CompileWarning>, filename: &str, thread: &mut Thr
             drop(thread.catch(raised, category)?);
             let error = SyntaxError {
                 kind: SyntaxErrorKind::Syntax,
-                message: warning.message,
+                message: warning.error_message.unwrap_or(warning.message),
                 line: warning.line,
                 col: warning.col,
                 end_line: warning.end_line,
                 end_col: warning.end_col,
-                text: line_of_file(filename, warning.line),
+                text: source.map_or_else(|| line_of_file(filename, warning.line), |source| line_of_text(source, warning.line)),
             };
             return Err(raise_syntax_error(&error, filename, thread));
         }

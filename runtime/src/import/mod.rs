@@ -1,5 +1,7 @@
 //! Import: `importlib` from the library does the work; here is what leads to it.
 
+pub mod import_time;
+
 use crate::exceptions::{ExceptionObject, exc};
 use crate::object::value::{Owned, PyResult, Raised, Value};
 use crate::protocol::{attribute, call, iterate};
@@ -34,7 +36,9 @@ pub fn import_absolute(name: Value, thread: &mut Thread) -> PyResult {
     let modules = thread.interpreter.modules_dict();
     if let Some(modules) = &modules {
         if let Some(found) = DictObject::of(**modules).get(name, thread)?.filter(|found| !found.is_none()) {
-            return wait_if_initializing(found, name, thread);
+            let found = wait_if_initializing(found, name, thread)?;
+            import_time::note_cached(name);
+            return Ok(found);
         }
     }
     let interpreter = thread.interpreter;
@@ -43,7 +47,11 @@ pub fn import_absolute(name: Value, thread: &mut Thread) -> PyResult {
         Some(importlib) => {
             let function = attribute::get(*importlib, names._find_and_load, thread)?;
             let builtin = interpreter.builtin(names.__import__).unwrap_or_else(Owned::none);
+            let timing = import_time::begin();
             let result = call::call(*function, &[name, *builtin], thread);
+            if let Some(timing) = timing {
+                timing.end(name);
+            }
             if result.is_err() {
                 remove_importlib_frames(thread);
             }

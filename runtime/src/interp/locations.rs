@@ -67,6 +67,33 @@ pub fn for_each_entry(table: &[u8], firstlineno: i32, mut visit: impl FnMut(u32,
     }
 }
 
+/// The table with lines alone (`-X no_debug_ranges`).
+pub fn without_columns(table: &[u8], firstlineno: i32) -> Vec<u8> {
+    const NO_COLUMNS: u8 = 13;
+    const NONE: u8 = 15;
+    let mut out = Vec::with_capacity(table.len());
+    let mut line_before = firstlineno;
+    for_each_entry(table, firstlineno, |start, end, position| {
+        let length = (end - start - 1) as u8 & 7;
+        match position.line {
+            None => out.push(0x80 | NONE << 3 | length),
+            Some(line) => {
+                out.push(0x80 | NO_COLUMNS << 3 | length);
+                let delta = line - line_before;
+                let mut rest = if delta < 0 { delta.unsigned_abs() << 1 | 1 } else { (delta as u32) << 1 };
+                while rest >= 64 {
+                    out.push(64 | (rest & 63) as u8);
+                    rest >>= 6;
+                }
+                out.push(rest as u8);
+                line_before = line;
+            }
+        }
+        true
+    });
+    out
+}
+
 /// The position of CPython's code unit `wanted`.
 pub fn position_of(table: &[u8], firstlineno: i32, wanted: u32) -> Position {
     let mut found = Position::default();

@@ -828,9 +828,11 @@ fn fire(which: u32, rest: &[Value], with_offset: bool, thread: &mut Thread, fram
             args.push(*offset);
         }
         args.extend_from_slice(rest);
+        let event_before = std::mem::replace(&mut thread.trace_event, which);
         thread.tracing = true;
         let result = call::call(*callback, &args, thread);
         thread.tracing = false;
+        thread.trace_event = event_before;
         let result = result?;
         if DISABLE.peek().is_some_and(|disable| result.is(disable)) {
             if which > event::LAST_LOCAL && which != event::BRANCH {

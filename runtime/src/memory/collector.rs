@@ -17,6 +17,7 @@ use crate::object::value::{Owned, Value};
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, LeafMutex, Ordering};
 use crate::threads::stop_the_world;
 use crate::threads::thread_state::{self, Thread};
+use crate::types::type_object::TYPE_HAS_DEL;
 
 static ENABLED: AtomicBool = AtomicBool::new(true);
 static COLLECTING: AtomicBool = AtomicBool::new(false);
@@ -327,14 +328,17 @@ fn finish(garbage: Vec<Owned>, thread: &mut Thread) -> usize {
     }
     drop(addresses);
     let mut finalized = false;
-    for object in &garbage {
-        // SAFETY: held by the vector.
-        let header = unsafe { &*object.header() };
-        let ty = object.type_object();
-        if ty.has_finalizer() && !header.has_flag(FLAG_FINALIZED) {
-            header.set_flag(FLAG_FINALIZED);
-            crate::protocol::finalize::call_finalizer(object, thread);
-            finalized = true;
+    // Those written in Python first: they may use what the natives' own would close (an event loop its sockets).
+    for is_python in [true, false] {
+        for object in &garbage {
+            // SAFETY: held by the vector.
+            let header = unsafe { &*object.header() };
+            let ty = object.type_object();
+            if ty.has_flag(TYPE_HAS_DEL) == is_python && ty.has_finalizer() && !header.has_flag(FLAG_FINALIZED) {
+                header.set_flag(FLAG_FINALIZED);
+                crate::protocol::finalize::call_finalizer(object, thread);
+                finalized = true;
+            }
         }
     }
     let garbage = if finalized { still_garbage(garbage, thread) } else { garbage };

@@ -28,7 +28,7 @@ pub const MAX_SLOTS: usize = 4096;
 /// Allocated bytes after which a collection is asked for, at least.
 pub const MIN_COLLECT_BYTES: usize = 4 << 20;
 
-const N_CLASSES: usize = 32 + 24;
+pub const N_CLASSES: usize = 32 + 24;
 
 /// What the blocks of a page hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -139,6 +139,10 @@ fn call_new(owner: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread)
             None => break,
         }
     }
+    if native.has_flag(TYPE_DISALLOW_INSTANTIATION) {
+        let got = class_type.full_name();
+        return Err(thread.raise_type_error(format!("cannot create '{got}' instances")));
+    }
     if native.slots.new.raw() != owner_type.slots.new.raw() {
         let (got, safe) = (class_type.full_name(), native.full_name());
         return Err(thread.raise_type_error(format!("{name}.__new__({got}) is not safe, use {safe}.__new__()")));

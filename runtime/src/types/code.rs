@@ -214,7 +214,10 @@ pub fn from_data(data: CodeData, thread: &mut Thread) -> PyResult {
 }
 
 /// A code object whose constants exist already (`code.replace`, `types.CodeType`, marshal).
-pub fn from_parts(data: CodeData, consts: Vec<Owned>, thread: &mut Thread) -> PyResult {
+pub fn from_parts(mut data: CodeData, consts: Vec<Owned>, thread: &mut Thread) -> PyResult {
+    if !thread.interpreter.config.read().code_debug_ranges {
+        data.linetable = crate::interp::locations::without_columns(&data.linetable, data.firstlineno);
+    }
     let intern_all = |names: &[String]| tuple::from_vec(names.iter().map(|name| string::intern_str(name)).collect());
     let names = intern_all(&data.names);
     let localsplusnames = intern_all(&data.localsplusnames);

@@ -122,6 +122,26 @@ fn install(signal: i32, handler: extern "C" fn(libc::c_int), flags: i32) -> Opti
     }
 }
 
+/// Bytes of the stack on which a handler runs after the thread's own has overflowed.
+const ALTERNATE_STACK_BYTES: usize = 128 << 10;
+
+/// Gives the calling thread an alternate stack for signal handlers, if it has none. It stays for the thread's life.
+fn provide_alternate_stack() {
+    // SAFETY: all-zero is a valid `stack_t`; the memory is mapped for good.
+    unsafe {
+        let mut known: libc::stack_t = std::mem::zeroed();
+        if libc::sigaltstack(std::ptr::null(), &raw mut known) != 0 || known.ss_flags & libc::SS_DISABLE == 0 {
+            return;
+        }
+        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        let memory = libc::mmap(std::ptr::null_mut(), ALTERNATE_STACK_BYTES, access, kind, -1, 0);
+        if memory != libc::MAP_FAILED {
+            let stack = libc::stack_t { ss_sp: memory, ss_flags: 0, ss_size: ALTERNATE_STACK_BYTES };
+            libc::sigaltstack(&raw const stack, std::ptr::null_mut());
+        }
+    }
+}
+
 extern "C" fn on_fatal(signal: libc::c_int) {
     let errno = last_errno();
     // The second time the signal does what it did before.
@@ -155,6 +175,7 @@ fn enable(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
     FATAL_FD.store(fd, Ordering::Relaxed);
     FATAL_ALL.store(all, Ordering::Relaxed);
     if !ENABLED.swap(true, Ordering::Relaxed) {
+        provide_alternate_stack();
         let mut previous = PREVIOUS.lock();
         for (signal, _) in FATAL {
             if let Some(old) = install(signal, on_fatal, libc::SA_NODEFER) {

@@ -16,6 +16,8 @@ mod pair;
 mod string_io;
 mod text;
 
+pub use text::locale_encoding;
+
 use pyrt_runtime::exceptions::exc;
 use pyrt_runtime::interpreter::NativeModule;
 use pyrt_runtime::object::value::Raised;
@@ -161,7 +163,6 @@ fn make_unsupported_operation(thread: &mut Thread) -> PyResult {
 }
 
 fn initialize(module: Value, thread: &mut Thread) -> PyResult<()> {
-    crate::locale::adopt_environment();
     module::add(module, "__doc__", Owned::str("Streams: raw files, buffers, text. Use the module io."));
     module::add(module, "DEFAULT_BUFFER_SIZE", Owned::usize(DEFAULT_BUFFER_SIZE));
     let unsupported = make_unsupported_operation(thread)?;

@@ -251,7 +251,10 @@ pub fn sysconf(_module: Value, args: Args<'_>, thread: &mut Thread) -> PyResult 
     if result == -1 && crate::system_call::last_errno() != 0 { Err(thread.raise_errno()) } else { Ok(Owned::int(result)) }
 }
 
-pub fn cpu_count(_module: Value, _thread: &mut Thread) -> PyResult {
+pub fn cpu_count(_module: Value, thread: &mut Thread) -> PyResult {
+    if let Some(count) = thread.interpreter.config.read().cpu_count {
+        return Ok(Owned::int(count));
+    }
     // SAFETY: a plain call.
     let n = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
     Ok(if n < 1 { Owned::none() } else { Owned::int(n) })

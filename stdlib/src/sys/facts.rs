@@ -1,8 +1,8 @@
 //! Facts about the interpreter: `sys.flags`, `version_info`, `hash_info` and their like.
 
+use pyrt_runtime::FREE_THREADED;
 use pyrt_runtime::interpreter::Config;
 use pyrt_runtime::struct_sequence;
-use pyrt_runtime::threads::gil;
 use pyrt_runtime::types::dict::DictObject;
 use pyrt_runtime::types::struct_sequence::{build, ready};
 use pyrt_runtime::types::{dict, float, simple_namespace};
@@ -143,8 +143,11 @@ pub fn flags(config: &Config) -> Owned {
         number(config.warn_default_encoding),
         Owned::bool(config.safe_path),
         Owned::int(i64::from(config.int_max_str_digits)),
-        // As it was when the interpreter started: whether a GIL is in force.
-        number(gil::is_enabled()),
+        // What was asked for; a build with a GIL has one in any case.
+        match config.gil {
+            None if FREE_THREADED => Owned::none(),
+            asked => number(asked.unwrap_or(true)),
+        },
         number(config.thread_inherit_context),
         number(config.context_aware_warnings),
     ])

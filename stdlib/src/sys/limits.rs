@@ -104,14 +104,22 @@ fn getallocatedblocks(_module: Value, thread: &mut Thread) -> PyResult {
     Ok(Owned::usize(objects + string::count_interned()))
 }
 
-fn debugmallocstats(_module: Value, thread: &mut Thread) -> PyResult {
+fn debugmallocstats(_module: Value, _thread: &mut Thread) -> PyResult {
+    print_memory_statistics();
+    Ok(Owned::none())
+}
+
+/// Counts of the memory manager, on the process's standard error (`PYTHONMALLOCSTATS`).
+pub fn print_memory_statistics() {
     let collections: u64 = pyrt_runtime::memory::collector::statistics().iter().map(|generation| generation[0]).sum();
     let merges = thread_state::count_merges();
     let interned = string::count_interned();
     let slots = pyrt_runtime::memory::heap::all_slots().len();
-    let text = format!("collections: {collections}\nmerges: {merges}\nheap slots: {slots}\ninterned strings: {interned}\n");
-    pyrt_runtime::exceptions::display::write_to_stderr(&text, thread);
-    Ok(Owned::none())
+    let (threshold, classes) = (pyrt_runtime::memory::heap::MAX_SMALL, pyrt_runtime::memory::heap::N_CLASSES);
+    eprint!(
+        "Small block threshold = {threshold}, in {classes} size classes.\n\
+         collections: {collections}\nmerges: {merges}\nheap slots: {slots}\ninterned strings: {interned}\n"
+    );
 }
 
 fn getunicodeinternedsize(_module: Value, _args: Args<'_>, _thread: &mut Thread) -> PyResult {

@@ -25,6 +25,8 @@ use pyrt_runtime::types::type_object::{MethodDef, method};
 use pyrt_runtime::types::{list, module, set, std_printer, tuple};
 use pyrt_runtime::{Owned, PyResult, Thread, Value};
 
+pub use limits::print_memory_statistics;
+
 use crate::version;
 
 /// Makes `sys` and puts it into `sys.modules` with `builtins`.
@@ -74,7 +76,6 @@ fn add_constants(sys: Value, thread: &mut Thread) {
     add("maxunicode", Owned::int(0x10FFFF));
     add("byteorder", Owned::str(if cfg!(target_endian = "little") { "little" } else { "big" }));
     add("platform", Owned::str("linux"));
-    add("platlibdir", Owned::str("lib"));
     add("float_repr_style", Owned::str("short"));
     add("api_version", Owned::int(1013));
     add("copyright", Owned::str(COPYRIGHT));
@@ -124,6 +125,7 @@ fn add_configuration(sys: Value, thread: &mut Thread) {
         add(&format!("base_{name}"), os_string(&config.base_prefix));
     }
     add("_home", Owned::none());
+    add("platlibdir", os_string(&config.platform_library));
     add("_stdlib_dir", os_string(&config.home_lib));
     add("path", strings(&config.module_search_paths));
     add("path_hooks", list::new());
@@ -222,6 +224,15 @@ fn clear_internal_caches(_module: Value, _thread: &mut Thread) -> PyResult {
     Ok(Owned::none())
 }
 
+fn clear_type_cache(_module: Value, thread: &mut Thread) -> PyResult {
+    let category = exc::DEPRECATION_WARNING.get().value();
+    let text = "sys._clear_type_cache() is deprecated and scheduled for removal in a future version. Use sys._clear_internal_caches() instead.";
+    if let Some(warn) = thread.interpreter.hooks().warn {
+        warn(category, text, 1, thread)?;
+    }
+    Ok(Owned::none())
+}
+
 const DOC: &str = "This module provides access to some objects used or maintained by the\n\
     interpreter and to functions that interact strongly with the interpreter.";
 
@@ -239,7 +250,7 @@ static FUNCTIONS: &[MethodDef] = &[
     method("_is_immortal", NativeFn::One(is_immortal), "($module, op, /)", "Whether the object is never freed."),
     method("_is_interned", NativeFn::One(is_interned), "($module, string, /)", "Whether the string is interned."),
     method("_clear_internal_caches", NativeFn::NoArgs(clear_internal_caches), "($module, /)", "Clears caches that only speed things up; there are none that hold memory."),
-    method("_clear_type_cache", NativeFn::NoArgs(clear_internal_caches), "($module, /)", "An old name of _clear_internal_caches()."),
+    method("_clear_type_cache", NativeFn::NoArgs(clear_type_cache), "($module, /)", "An old name of _clear_internal_caches()."),
     method("_get_cpu_count_config", NativeFn::NoArgs(get_cpu_count_config), "($module, /)", "The number of CPUs that -X cpu_count gave, or -1."),
     method("exit", NativeFn::Bound(exit), "($module, status=None, /)", "Exit the interpreter by raising SystemExit(status)."),
     method("getdefaultencoding", NativeFn::NoArgs(getdefaultencoding), "($module, /)", "The default encoding of str.encode()."),

@@ -8,7 +8,7 @@ use crate::syntax::ast::{Constant, Expr, ExprKind, ExprRef, Span};
 use crate::syntax::error::CompileWarning;
 use crate::syntax::string_literal::{self, InvalidEscape, Spelling};
 use crate::syntax::token_stream::Failed;
-use crate::syntax::tokenizer::{Token, TokenKind as T};
+use crate::syntax::tokenizer::{FUTURE_OF_ESCAPES, Token, TokenKind as T};
 
 /// A replacement field, perhaps with the text that `=` shows before its value.
 struct Field<'a> {
@@ -170,14 +170,33 @@ impl<'a> Parser<'a, '_> {
         if self.keeps_quiet || (token.kind != T::String && invalid.is_brace) {
             return;
         }
-        let lines = text.bytes().take(invalid.offset).filter(|&c| c == b'\n').count() as u32;
+        let before = &text.as_bytes()[..invalid.offset.min(text.len())];
+        let lines = before.iter().filter(|&&c| c == b'\n').count() as u32;
+        let (mut col, mut end_line, mut end_col) = (
+            self.stream.chars_before(token.start, token.col) + 1,
+            token.end_line,
+            self.stream.chars_before(token.end, token.end_col) + 1,
+        );
+        if token.kind == T::String && text.is_ascii() {
+            // The backslash and what follows; CPython does not count a prefix with its quotes.
+            let literal = self.stream.text(token).as_bytes();
+            let quotes = if literal.first().is_some_and(u8::is_ascii_alphabetic) { 0 } else { (literal.len() - text.len()) / 2 };
+            let backslash = before.len().saturating_sub(1);
+            col = match before.iter().rposition(|&c| c == b'\n') {
+                Some(newline) => (backslash - newline) as u32,
+                None => col + (quotes + backslash) as u32,
+            };
+            end_line = token.line + lines;
+            end_col = col + 2;
+        }
         self.stream.tokenizer.warnings.push(CompileWarning {
             is_syntax_warning: self.options.feature_version >= 12,
+            error_message: Some(invalid.message.replace(FUTURE_OF_ESCAPES, "")),
             message: invalid.message,
             line: token.line + lines,
-            col: self.stream.chars_before(token.start, token.col) + 1,
-            end_line: token.end_line,
-            end_col: self.stream.chars_before(token.end, token.end_col) + 1,
+            col,
+            end_line,
+            end_col,
         });
     }
 

@@ -232,11 +232,14 @@ impl Tokenizer<'_> {
     }
 }
 
+/// What the warning about an escape says and the error about it does not.
+pub(in crate::syntax) const FUTURE_OF_ESCAPES: &str = " Such sequences will not work in the future.";
+
 /// CPython's warning about `\c` where that means nothing.
 pub(in crate::syntax) fn invalid_escape_message(c: u8) -> String {
     let c = c as char;
     format!(
-        "\"\\{c}\" is an invalid escape sequence. Such sequences will not work in the future. \
+        "\"\\{c}\" is an invalid escape sequence.{FUTURE_OF_ESCAPES} \
          Did you mean \"\\\\{c}\"? A raw string is also an option."
     )
 }

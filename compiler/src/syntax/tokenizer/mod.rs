@@ -13,7 +13,7 @@ mod kind;
 mod number;
 mod quoted;
 
-pub(super) use interpolated::invalid_escape_message;
+pub(super) use interpolated::{FUTURE_OF_ESCAPES, invalid_escape_message};
 
 pub use kind::TokenKind;
 
@@ -347,7 +347,9 @@ impl<'s> Tokenizer<'s> {
             return Ok(token);
         }
         let second = self.peek();
-        if let Some(two) = TokenKind::of_two(c, second) {
+        // The module `tokenize` knows no `<>`.
+        let is_old_not_equal = self.options.extra_tokens && c == b'<' && second == b'>';
+        if let Some(two) = TokenKind::of_two(c, second).filter(|_| !is_old_not_equal) {
             self.pos += 1;
             let kind = match TokenKind::of_three(two, self.peek()) {
                 Some(three) => {
@@ -679,6 +681,7 @@ impl<'s> Tokenizer<'s> {
         let col = self.chars_in_line(self.pos);
         self.warnings.push(CompileWarning {
             is_syntax_warning: true,
+            error_message: Some(message.replace(FUTURE_OF_ESCAPES, "")),
             message,
             line: self.line,
             col,
