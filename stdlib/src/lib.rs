@@ -41,6 +41,7 @@ pub mod opcode;
 pub mod operator;
 pub mod pickle;
 pub mod posix;
+pub mod pyexpat;
 pub mod queue;
 pub mod random;
 pub mod resource;
@@ -121,6 +122,7 @@ pub static MODULES: &[NativeModule] = &[
     operator::MODULE,
     pickle::MODULE,
     posix::MODULE,
+    pyexpat::MODULE,
     queue::MODULE,
     random::MODULE,
     resource::MODULE,
