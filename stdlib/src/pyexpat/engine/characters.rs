@@ -71,26 +71,25 @@ pub fn is_allowed(ch: u32) -> bool {
 /// The character at an offset that lies within the text, and its length.
 pub fn decode(text: &[u8], at: usize) -> Result<(u32, usize), Stop> {
     let Some(&first) = text.get(at) else { return Err(Stop::Partial) };
-    let tail = |i: usize| text.get(at + i).copied();
     let (len, low) = match first {
         0..0x80 => {
             return if class(first) & FORBIDDEN != 0 { Err(Stop::Invalid(at)) } else { Ok((u32::from(first), 1)) };
         }
-        0xC2..=0xDF => (2, u32::from(first & 0x1F)),
+        0xC0..=0xDF => (2, u32::from(first & 0x1F)),
         0xE0..=0xEF => (3, u32::from(first & 0x0F)),
         0xF0..=0xF4 => (4, u32::from(first & 0x07)),
         _ => return Err(Stop::Invalid(at)),
     };
+    let Some(tail) = text.get(at + 1..at + len) else { return Err(Stop::PartialCharacter) };
     let mut ch = low;
-    for i in 1..len {
-        match tail(i) {
-            Some(byte) if byte & 0xC0 == 0x80 => ch = ch << 6 | u32::from(byte & 0x3F),
-            Some(_) => return Err(Stop::Invalid(at)),
-            None => return Err(Stop::PartialCharacter),
+    for byte in tail {
+        if byte & 0xC0 != 0x80 {
+            return Err(Stop::Invalid(at));
         }
+        ch = ch << 6 | u32::from(byte & 0x3F);
     }
     let is_shortest = match len {
-        2 => true,
+        2 => ch >= 0x80,
         3 => ch >= 0x800,
         _ => ch >= 0x10000,
     };

@@ -16,12 +16,17 @@ pub fn parse(text: &[u8], is_text_declaration: bool) -> Result<XmlDeclaration, u
     let end = text.len() - b"?>".len();
     let mut fields = Fields { text: &text[..end], at: b"<?xml".len() };
     let mut found = XmlDeclaration { version: None, encoding: None, standalone: None };
-    let mut field = fields.next()?.ok_or(fields.at)?;
+    let mut field = fields.next()?.ok_or(b"<?xml".len())?;
     if &text[field.name.clone()] == b"version" {
+        let is_known = text[field.value.clone()].strip_prefix(b"1.").is_some_and(|minor| !minor.is_empty() && minor.iter().all(u8::is_ascii_digit));
+        if !is_known {
+            return Err(field.value.start);
+        }
+        let end = fields.at;
         found.version = Some(field.value);
         field = match fields.next()? {
             Some(field) => field,
-            None if is_text_declaration => return Err(fields.at),
+            None if is_text_declaration => return Err(end),
             None => return Ok(found),
         };
     } else if !is_text_declaration {

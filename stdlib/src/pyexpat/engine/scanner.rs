@@ -530,10 +530,15 @@ impl<'t> Scanner<'t> {
                 let token = if is_declaration { PrologToken::XmlDeclaration } else { PrologToken::ProcessingInstruction { target_end } };
                 Ok((token, end))
             }
-            0x80.. => Ok((PrologToken::InstanceStart, at)),
+            0xC0..=0xF4 => Ok((PrologToken::InstanceStart, at)),
             _ if self.name_start(at + 1)?.is_some() => Ok((PrologToken::InstanceStart, at)),
             _ => Err(Stop::Invalid(at + 1)),
         }
+    }
+
+    /// May this stand in the name of a declaration? All that have a meaning are ASCII.
+    fn names_declaration(&self, byte: u8) -> bool {
+        byte.is_ascii_alphabetic() || byte == b'_' || byte == b':' && !self.has_namespaces
     }
 
     /// What follows `<!` in the prolog.
@@ -541,7 +546,7 @@ impl<'t> Scanner<'t> {
         match self.byte(start)? {
             b'-' => return Ok((PrologToken::Comment, self.comment(start + 1)?)),
             b'[' => return Ok((PrologToken::ConditionalOpen, start + 1)),
-            byte if byte.is_ascii_alphabetic() || byte == b'_' => {}
+            byte if self.names_declaration(byte) => {}
             _ => return Err(Stop::Invalid(start)),
         }
         let mut at = start + 1;
@@ -552,7 +557,7 @@ impl<'t> Scanner<'t> {
                     return if is_space(after) || after == b'%' { Err(Stop::Invalid(at)) } else { Ok((PrologToken::DeclarationOpen, at)) };
                 }
                 byte if is_space(byte) => return Ok((PrologToken::DeclarationOpen, at)),
-                byte if byte.is_ascii_alphabetic() || byte == b'_' => at += 1,
+                byte if self.names_declaration(byte) => at += 1,
                 _ => return Err(Stop::Invalid(at)),
             }
         }
