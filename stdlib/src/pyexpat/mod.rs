@@ -122,7 +122,7 @@ fn raise_error(message: &str, code: i64, (line, column): (u64, u64), thread: &mu
         let class = ERROR.get(thread)?;
         let error = pyrt_runtime::protocol::call::call(class, &[*Owned::str(message)], thread)?;
         let number = |number: u64| Owned::int(i64::try_from(number).unwrap_or(i64::MAX));
-        for (name, value) in [("code", Owned::int(code)), ("offset", number(column)), ("lineno", number(line))] {
+        for (name, value) in [("code", Owned::int(code)), ("lineno", number(line)), ("offset", number(column))] {
             attribute::set(*error, pyrt_runtime::names::interned(name).value(), *value, thread)?;
         }
         Ok(error)

@@ -434,7 +434,7 @@ static METHODS: &[MethodDef] = functions! {
     "SetBillionLaughsAttackProtectionActivationThreshold" Bound(set_expansion_threshold) "($self, threshold, /)" "Sets the number of output bytes needed to activate protection against billion laughs attacks.";
     "SetBillionLaughsAttackProtectionMaximumAmplification" Bound(set_expansion_maximum) "($self, max_factor,\n                                                     /)" "Sets the maximum tolerated amplification factor for protection against billion laughs attacks.";
     "SetAllocTrackerActivationThreshold" Bound(set_memory_threshold) "($self, threshold, /)" "Sets the number of allocated bytes of dynamic memory needed to activate protection against disproportionate use of RAM.";
-    "SetAllocTrackerMaximumAmplification" Bound(set_memory_maximum) "($self, max_factor,\n                                    /)" "Sets the maximum amplification factor between direct input and bytes of dynamic memory allocated.";
+    "SetAllocTrackerMaximumAmplification" Bound(set_memory_maximum) "($self, max_factor, /)" "Sets the maximum amplification factor between direct input and bytes of dynamic memory allocated.";
     "SetReparseDeferralEnabled" Bound(set_reparse_deferral) "($self, enabled, /)" "Enable/Disable reparse deferral; enabled by default.";
     "GetReparseDeferralEnabled" NoArgs(get_reparse_deferral) "($self, /)" "Retrieve reparse deferral enabled status.";
 };
