@@ -41,6 +41,7 @@ pub mod opcode;
 pub mod operator;
 pub mod pickle;
 pub mod posix;
+pub mod pyexpat;
 pub mod queue;
 pub mod random;
 pub mod remote_debugging;
@@ -122,6 +123,7 @@ pub static MODULES: &[NativeModule] = &[
     operator::MODULE,
     pickle::MODULE,
     posix::MODULE,
+    pyexpat::MODULE,
     queue::MODULE,
     random::MODULE,
     remote_debugging::MODULE,

@@ -164,6 +164,18 @@ fn current_namespaces(thread: &mut Thread) -> PyResult<(Owned, Owned)> {
     Ok((globals, locals))
 }
 
+/// The dict of built-in names that the running code has.
+fn current_builtins(thread: &mut Thread) -> Owned {
+    let frame = visible_frame(thread.frame);
+    if !frame.is_null() {
+        // SAFETY: the innermost frame of this thread.
+        let globals = unsafe { (*frame).globals }.to_owned();
+        return crate::types::function::builtins_of(*globals, thread);
+    }
+    let interpreter = thread.interpreter;
+    interpreter.load(&interpreter.builtins_dict).unwrap_or_else(dict::new)
+}
+
 fn current_locals(thread: &mut Thread) -> PyResult {
     let frame = visible_frame(thread.frame);
     if frame.is_null() {
@@ -207,10 +219,8 @@ fn namespaces(globals: Option<Value>, locals: Option<Value>, what: &str, thread:
     };
     let names = crate::names::names();
     if !DictObject::of(*globals).contains(names.__builtins__, thread)? {
-        let interpreter = thread.interpreter;
-        if let Some(builtins) = interpreter.load(&interpreter.builtins_module) {
-            DictObject::of(*globals).set(names.__builtins__, builtins, thread)?;
-        }
+        let builtins = current_builtins(thread);
+        DictObject::of(*globals).set(names.__builtins__, builtins, thread)?;
     }
     Ok((globals, locals))
 }

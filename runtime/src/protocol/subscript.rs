@@ -37,7 +37,7 @@ pub fn delete_item(container: Value, key: Value, thread: &mut Thread) -> PyResul
         Some(function) => function(container, key, None, thread),
         None => {
             let name = ty.full_name();
-            Err(thread.raise_type_error(format!("'{name}' object doesn't support item deletion")))
+            Err(thread.raise_type_error(format!("'{name}' object does not support item deletion")))
         }
     }
 }

@@ -26,7 +26,7 @@ fn position(this: Value, key: Value, thread: &mut Thread) -> PyResult<Option<usi
 pub fn get_item(this: Value, key: Value, thread: &mut Thread) -> PyResult {
     let array = of(this);
     if key.has_shape(shapes::SLICE) {
-        let range = slice::indices(key, array.len(), thread)?;
+        let range = slice::adjust(slice::unpack(key, thread)?, array.len());
         let size = array.typecode.size;
         let picked = array.with(|bytes| {
             let items = range.iter().filter_map(|i| bytes.get(i * size..(i + 1) * size));
@@ -82,7 +82,7 @@ fn set_slice(this: Value, key: Value, value: Option<Value>, thread: &mut Thread)
     let array = of(this);
     let size = array.typecode.size;
     let new = replacement(this, value, thread)?;
-    let range = slice::indices(key, array.len(), thread)?;
+    let range = slice::adjust(slice::unpack(key, thread)?, array.len());
     let n = range.iter().len();
     if range.step == 1 {
         let start = range.start as usize;

@@ -143,7 +143,11 @@ pub fn finalize(this: Value, thread: &mut Thread) -> PyResult<()> {
             }
             method(this, "close", &[], thread)
         }
-        Err(raised) => Err(raised),
+        // Whatever cannot say whether it is closed is beyond closing.
+        Err(_) => {
+            drop(thread.take_exception());
+            Ok(Owned::none())
+        }
     };
     if result.is_err() {
         let text = pyrt_runtime::protocol::special::safe_repr(this, thread);

@@ -64,11 +64,11 @@ fn list_subscript(this: Value, key: Value, thread: &mut Thread) -> PyResult {
     let list = ListObject::of(this);
     if key.has_shape(shapes::SLICE) {
         if slice::has_no_step(key) {
-            let range = slice::indices(key, list.len(), thread)?;
+            let range = slice::adjust(slice::unpack(key, thread)?, list.len());
             return Ok(list.sublist(range.start as usize, range.start as usize + range.count));
         }
         loop {
-            let range = slice::indices(key, list.len(), thread)?;
+            let range = slice::adjust(slice::unpack(key, thread)?, list.len());
             // Again when another thread has made the list shorter meanwhile.
             if let Some(selected) = list.select(range.iter()) {
                 return Ok(selected);
@@ -126,7 +126,7 @@ fn assign_slice(list: &ListObject, key: Value, value: Option<Value>, thread: &mu
             Some(iterate::collect(value, thread)?)
         }
     };
-    let range = slice::indices(key, list.len(), thread)?;
+    let range = slice::adjust(slice::unpack(key, thread)?, list.len());
     if range.step == 1 {
         let removed = list.splice(range.start as usize, (range.start as usize) + range.count, new.unwrap_or_default());
         drop(removed);
