@@ -158,9 +158,17 @@ pub fn current_thread(out: &Output, thread: *mut Thread) {
 
 /// All threads' tracebacks; `current` is marked.
 pub fn all_threads(out: &Output, current: *mut Thread) {
+    all_threads_but(std::ptr::null_mut(), out, current);
+}
+
+/// As [`all_threads`], without one that is there for this alone.
+pub fn all_threads_but(hidden: *mut Thread, out: &Output, current: *mut Thread) {
     let mut n = 0;
     let is_whole = thread_state::try_for_each_thread(|shared| {
         let thread = shared.thread.load(Ordering::Acquire);
+        if !hidden.is_null() && std::ptr::eq(thread, hidden) {
+            return;
+        }
         if n > 0 {
             out.text("\n");
         }

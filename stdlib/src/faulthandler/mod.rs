@@ -296,8 +296,9 @@ fn dump_traceback_later(_module: Value, args: Args<'_>, thread: &mut Thread) -> 
 }
 
 fn dump_others(out: &Output, own: &mut Thread) {
+    let hidden = std::ptr::from_mut(own);
     let _world = stop_the_world::stop(own);
-    dump::all_threads(out, std::ptr::null_mut());
+    dump::all_threads_but(hidden, out, std::ptr::null_mut());
 }
 
 fn cancel() {
