@@ -233,20 +233,32 @@ pub unsafe fn free_memory(value: Value) {
     }
 }
 
-/// Runs the finalizers and weakref callbacks that are due, until none is left.
+/// Runs the finalizers and weakref callbacks that are due, until none is left. What is due when this is called is taken as
+/// a whole: a call from within one of them runs what has become due since, not the rest of these, which would nest as
+/// deep as there are many.
 pub fn drain_pending(thread: &mut Thread) {
-    while let Some(value) = thread_state::take_pending() {
-        // SAFETY: the pending list owns the one reference that `revive` left.
-        let object = unsafe { Owned::from_raw(value) };
-        crate::types::weakref::run_callbacks_of(&object, thread);
-        // SAFETY: the object is alive.
-        let (header, ty) = unsafe { (&*value.header(), shape::type_of_header(&*value.header())) };
-        if ty.has_finalizer() && !header.has_flag(FLAG_FINALIZED) {
-            header.set_flag(FLAG_FINALIZED);
-            crate::protocol::finalize::call_finalizer(&object, thread);
+    loop {
+        let due = thread_state::take_pending();
+        if due.is_empty() {
+            return;
         }
-        drop(object);
+        for value in due {
+            // SAFETY: the pending list owned the one reference that `revive` left.
+            finalize_pending(unsafe { Owned::from_raw(value) }, thread);
+        }
     }
+}
+
+fn finalize_pending(object: Owned, thread: &mut Thread) {
+    let value = *object;
+    crate::types::weakref::run_callbacks_of(&object, thread);
+    // SAFETY: the object is alive.
+    let (header, ty) = unsafe { (&*value.header(), shape::type_of_header(&*value.header())) };
+    if ty.has_finalizer() && !header.has_flag(FLAG_FINALIZED) {
+        header.set_flag(FLAG_FINALIZED);
+        crate::protocol::finalize::call_finalizer(&object, thread);
+    }
+    drop(object);
 }
 
 /// Gives one reference back at a point where Python code may run: what the death sets off runs at once.

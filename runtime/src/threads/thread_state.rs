@@ -206,12 +206,11 @@ pub fn has_pending() -> bool {
     HAS_PENDING.get()
 }
 
-pub fn take_pending() -> Option<Value> {
+/// All that is due, in order.
+pub fn take_pending() -> Vec<Value> {
+    HAS_PENDING.set(false);
     // SAFETY: only this thread uses its lists.
-    let list = unsafe { &mut *(*LISTS.get()).pending.get() };
-    let value = if list.is_empty() { None } else { Some(list.remove(0)) };
-    HAS_PENDING.set(!list.is_empty());
-    value
+    std::mem::take(unsafe { &mut *(*LISTS.get()).pending.get() })
 }
 
 /// Asks this thread to do something at its next safepoint.
