@@ -48,8 +48,8 @@ pub fn add(value: Value) {
         // No thread of ours any more: the object stays.
         return;
     }
-    // SAFETY: slots are never freed.
     let entries = {
+        // SAFETY: slots are never freed.
         let mut list = unsafe { (*slot).zero_counts.lock() };
         list.push(value);
         list.len()
