@@ -457,7 +457,8 @@ impl Slot {
         if !super::refcount::FREE_THREADED {
             return None;
         }
-        let value = self.peek().filter(|value| value.is_pointer())?;
+        // Marked words in slots are no objects (`shape::FORWARDED`).
+        let value = self.peek().filter(|value| value.is_counted())?;
         // SAFETY: header words of object blocks stay readable until a memory grace period is over.
         let is_deferred = unsafe { (*value.header()).is_deferred() };
         // The flag was read between two loads of the slot: whatever object had it, this one was in the slot with a count

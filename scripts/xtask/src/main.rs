@@ -7,6 +7,7 @@ mod demo;
 mod dist;
 mod oracle;
 mod programs;
+mod scaling;
 mod tidy;
 #[cfg(feature = "unicode-tables")]
 mod unicode_tables;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         Some("conformance") => conformance::run(&arguments[1..]),
         Some("demo") => report(demo::run()),
         Some("dist") => report(dist::run(&arguments[1..])),
+        Some("scaling") => report(scaling::run(&arguments[1..])),
         Some("test") => programs::run(&arguments[1..]),
         Some("tidy") => report(tidy::run()),
         Some("unicode-tables") => report(unicode_tables()),
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
             eprintln!("usage: cargo xtask test [--quick] [--bless]");
             eprintln!("       cargo xtask conformance [-v] [--only BINARY] [--cpython-lib DIR] [FILE…]");
             eprintln!("       cargo xtask demo | dist");
+            eprintln!("       cargo xtask scaling [--python COMMAND] [--threads 1,2,…] [--runs N] [--only PATTERN,…]");
             eprintln!("       cargo xtask tidy");
             eprintln!("       cargo xtask compare-ast [DIR | FILE | --snippets FILE | --speed]…");
             eprintln!("       cargo xtask compare-bytecode [DIR | FILE | --snippets FILE | --symbols | --first N | -O LEVEL]…");
