@@ -26,8 +26,7 @@ pub fn serve(thread: &mut Thread) -> PyResult<()> {
         clear(thread, REQUEST_EPOCH);
         reclamation::acknowledge(thread.shared);
     }
-    // Other objects' deaths wait for the end of a finalizer: it may hold locks that theirs take.
-    let may_finalize = !thread_state::is_finalizing_object();
+    let may_finalize = !thread_state::postpones(requests & (REQUEST_MERGE | REQUEST_ZERO_COUNTS));
     if requests & REQUEST_MERGE != 0 {
         clear(thread, REQUEST_MERGE);
         if may_finalize {

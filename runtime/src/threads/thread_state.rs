@@ -159,6 +159,8 @@ struct Lists {
     waiting: Cell<usize>,
     /// Finalizers that are running.
     depth: Cell<u32>,
+    /// `REQUEST_*` bits that safepoints within them have left for later.
+    postponed: Cell<u32>,
 }
 
 /// Whether a second thread has ever been started (never cleared).
@@ -246,16 +248,21 @@ pub fn hold_pending(run: impl FnOnce()) {
     lists.waiting.set(before);
     // SAFETY: as above.
     HAS_PENDING.set(unsafe { (*lists.pending.get()).len() } > before);
-    if FREE_THREADED && lists.depth.get() == 0 {
-        // What safepoints within the finalizer have left.
-        request_self(REQUEST_MERGE | REQUEST_ZERO_COUNTS);
+    if lists.depth.get() == 0 && lists.postponed.get() != 0 {
+        request_self(lists.postponed.replace(0));
     }
 }
 
-/// Whether a finalizer is running.
-pub fn is_finalizing_object() -> bool {
+/// Whether a finalizer is running: then what `request` asks for is to be left until it has ended, and is asked for again.
+/// Other objects' deaths must wait, for it may hold locks that their finalizers take.
+pub fn postpones(request: u32) -> bool {
     // SAFETY: as above.
-    unsafe { (*LISTS.get()).depth.get() > 0 }
+    let lists = unsafe { &*LISTS.get() };
+    let is_running = lists.depth.get() > 0;
+    if is_running {
+        lists.postponed.set(lists.postponed.get() | request);
+    }
+    is_running
 }
 
 /// Asks this thread to do something at its next safepoint.
