@@ -177,8 +177,11 @@ pub fn collect_generation(generation: usize, thread: &mut Thread) -> usize {
     zero_counts::reap(thread);
     let garbage = find_garbage(thread);
     let unreachable = garbage.len();
-    let found = if unreachable > 0 { finish(garbage, thread) } else { 0 };
-    zero_counts::reap(thread);
+    let mut found = 0;
+    if unreachable > 0 {
+        found = finish(garbage, thread);
+        zero_counts::reap(thread);
+    }
     crate::object::lifetime::drain_pending(thread);
     if debug_flags() & DEBUG_STATS != 0 {
         let seconds = start.elapsed().as_secs_f64();
@@ -227,7 +230,6 @@ fn is_followed(value: Value) -> bool {
 fn find_garbage(thread: &mut Thread) -> Vec<Owned> {
     let stopped = stop_the_world::stop(thread);
     // Counts: what queues owe is settled first.
-    thread_state::settle_merge_lists();
     zero_counts::settle();
     let mut counts: HashMap<u64, i64> = HashMap::new();
     let mut bytes = 0usize;
@@ -373,7 +375,6 @@ fn finish(garbage: Vec<Owned>, thread: &mut Thread) -> usize {
 /// After finalizers have run: objects that are reachable again, and what they lead to, are taken out.
 fn still_garbage(garbage: Vec<Owned>, thread: &mut Thread) -> Vec<Owned> {
     let stopped = stop_the_world::stop(thread);
-    thread_state::settle_merge_lists();
     zero_counts::settle();
     // One reference of each is the vector's own.
     let mut counts: HashMap<u64, i64> =

@@ -92,9 +92,10 @@ pub fn reap(thread: &mut Thread) {
     }
 }
 
-/// In a stopped world: makes all threads' changes known. Objects whose count looks like zero are on the calling thread's
-/// list afterwards.
+/// In a stopped world: works off what the merge lists owe and makes all threads' changes known. Deferred objects whose
+/// count looks like zero are on the calling thread's list afterwards.
 pub fn settle() {
+    thread_state::settle_merge_lists();
     if refcount::FREE_THREADED {
         for slot in heap::all_slots() {
             // SAFETY: slots are never freed; the world is stopped.
@@ -123,7 +124,6 @@ fn take_dead(thread: &mut Thread) -> Vec<Owned> {
     let stopped = stop_the_world::stop(thread);
     // SAFETY: slots are never freed.
     let losses: usize = heap::all_slots().into_iter().map(|slot| unsafe { (*slot).losses.load(Ordering::Relaxed) }).sum();
-    thread_state::settle_merge_lists();
     settle();
     let mut unreferenced: HashSet<u64> = HashSet::new();
     for slot in heap::all_slots() {
