@@ -4,7 +4,7 @@
 use pyrt_compiler::bytecode::instructions::Opcode;
 
 use crate::interp::call_frame::push_frame_with_arguments;
-use crate::interp::dispatch::{Flow, Regs, release_quickly};
+use crate::interp::dispatch::{Flow, Regs};
 use crate::interp::frame::{Frame, into_owned};
 use crate::object::refcount::FREE_THREADED;
 use crate::object::value::Value;
@@ -139,8 +139,6 @@ pub fn call_py_general(r: &mut Regs<'_>, oparg: u32) -> Flow {
             push_frame_with_arguments(r.thread, r.peek(n + 2), code, r.sp.sub(total), total)
         };
         let Some(frame) = frame else {
-            // Not the last count: the function had one.
-            release_quickly(defaults.into_raw().bits());
             return r.instead(Opcode::CALL);
         };
         let mut to = Frame::locals_ptr(frame).add(total);
@@ -181,8 +179,7 @@ pub fn call_bound_method_exact_args(r: &mut Regs<'_>, oparg: u32) -> Flow {
         *first = method.receiver.to_owned().into_raw().bits();
         let Some(frame) = push_frame_with_arguments(r.thread, function.bits(), code, first, n + 1) else {
             // Not the last count: the method has one.
-            release_quickly(*first);
-            *first = 0;
+            drop(into_owned(first.replace(0)));
             return r.instead(Opcode::CALL);
         };
         std::mem::forget(function.to_owned());
