@@ -5,6 +5,7 @@ use pyrt_compiler::bytecode::code::CodeFlags;
 use crate::interp::dispatch;
 use crate::interp::frame::{FRAME_ENTRY, FRAME_WORDS, Frame, FrameOwner, close, into_owned};
 use crate::interp::unwind::clear_frame;
+use crate::object::refcount::FREE_THREADED;
 use crate::object::value::{Owned, PyResult, Raised, Value};
 use crate::protocol::args::{Args, KwNames};
 use crate::threads::thread_state::Thread;
@@ -191,6 +192,16 @@ pub fn leave_failed(thread: &mut Thread, frame: *mut Frame) {
     }
 }
 
+/// A word for a frame that is entered at once: without a count if the object is deferred.
+#[inline(always)]
+fn word_for_frame(value: Value) -> u64 {
+    // SAFETY: a live object.
+    if FREE_THREADED && value.is_pointer() && unsafe { (*value.header()).is_deferred() } {
+        return value.unmarked().deferred_borrowed().bits();
+    }
+    value.to_owned().into_raw().bits()
+}
+
 /// Calls a Python function from native code.
 pub fn call_function(func: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult {
     let function = FunctionObject::of(func);
@@ -198,7 +209,7 @@ pub fn call_function(func: Value, args: Args<'_>, kwnames: KwNames, thread: &mut
     let n = args.len();
     let is_simple = kwnames.is_empty() && code.is_simple && n == code.argcount as usize;
     // While arguments are bound the frame is on no stack yet: what it holds is counted.
-    let func_word = if is_simple { func.to_word() } else { func.to_owned().into_raw().bits() };
+    let func_word = if is_simple { word_for_frame(func) } else { func.to_owned().into_raw().bits() };
     // SAFETY: the word of the function.
     let frame = unsafe { push_function_frame(thread, func_word, code)? };
     if is_simple {
@@ -206,7 +217,7 @@ pub fn call_function(func: Value, args: Args<'_>, kwnames: KwNames, thread: &mut
         unsafe {
             let locals = Frame::locals_ptr(frame);
             for i in 0..n {
-                locals.add(i).write(args.at(i).to_word());
+                locals.add(i).write(word_for_frame(args.at(i)));
             }
         }
     } else {

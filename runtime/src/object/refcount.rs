@@ -69,7 +69,22 @@ pub enum AfterRelease {
 /// Takes one more reference. The caller already holds one, or knows that one is held. `me` is the caller's heap slot.
 #[inline(always)]
 pub fn retain(object: &Header, me: u16) {
-    if !retain_own(object, me) {
+    if !FREE_THREADED {
+        // Relaxed: the GIL orders all accesses.
+        let refs = object.local_refs.load(Ordering::Relaxed);
+        if refs < STICKY {
+            object.local_refs.store(refs + 1, Ordering::Relaxed);
+        }
+        return;
+    }
+    // Relaxed: only this thread ever stores its own slot number here or takes it away.
+    let owner = object.owner.load(Ordering::Relaxed);
+    if owner == me {
+        let refs = object.local_refs.load(Ordering::Relaxed);
+        if refs < STICKY {
+            object.local_refs.store(refs + 1, Ordering::Relaxed);
+        }
+    } else if owner != OWNER_IMMORTAL {
         retain_shared(object);
     }
 }
@@ -86,48 +101,64 @@ pub fn retain_shared(object: &Header) {
 /// Takes one more reference if that needs no atomic operation: the object is the caller's own or immortal.
 #[inline(always)]
 pub fn retain_own(object: &Header, me: u16) -> bool {
-    if FREE_THREADED {
-        // Relaxed: only this thread ever stores its own slot number here or takes it away.
-        let owner = object.owner.load(Ordering::Relaxed);
-        if owner != me {
-            return owner == OWNER_IMMORTAL;
+    if !FREE_THREADED {
+        retain(object, me);
+        return true;
+    }
+    // Relaxed: see `retain`.
+    let owner = object.owner.load(Ordering::Relaxed);
+    if owner == me {
+        let refs = object.local_refs.load(Ordering::Relaxed);
+        if refs < STICKY {
+            object.local_refs.store(refs + 1, Ordering::Relaxed);
         }
+        return true;
     }
-    // Relaxed: the GIL orders all accesses, or only the owner touches the word.
-    let refs = object.local_refs.load(Ordering::Relaxed);
-    if refs < STICKY {
-        object.local_refs.store(refs + 1, Ordering::Relaxed);
-    }
-    true
+    owner == OWNER_IMMORTAL
 }
 
 /// Gives one reference back if the object is the caller's own or immortal; none: nothing has happened.
 #[inline(always)]
 pub fn release_own(object: &Header, me: u16) -> Option<AfterRelease> {
     if FREE_THREADED {
-        // Relaxed: see `retain_own`.
+        // Relaxed: see `retain`.
         let owner = object.owner.load(Ordering::Relaxed);
-        if owner != me {
-            return if owner == OWNER_IMMORTAL { Some(AfterRelease::Alive) } else { None };
+        if owner != me && owner != OWNER_IMMORTAL {
+            return None;
         }
     }
-    // Relaxed: as in `retain_own`.
-    let refs = object.local_refs.load(Ordering::Relaxed);
-    if refs >= STICKY {
-        return Some(AfterRelease::Alive);
-    }
-    object.local_refs.store(refs - 1, Ordering::Relaxed);
-    Some(match refs {
-        1 if FREE_THREADED => release_last_local(object),
-        1 => AfterRelease::Dead,
-        _ => AfterRelease::Alive,
-    })
+    Some(release(object, me))
 }
 
 /// Gives one reference back. `me` is the caller's heap slot.
 #[inline(always)]
 pub fn release(object: &Header, me: u16) -> AfterRelease {
-    release_own(object, me).unwrap_or_else(|| release_shared(object))
+    if !FREE_THREADED {
+        // Relaxed: the GIL orders all accesses.
+        let refs = object.local_refs.load(Ordering::Relaxed);
+        if refs >= STICKY {
+            return AfterRelease::Alive;
+        }
+        object.local_refs.store(refs - 1, Ordering::Relaxed);
+        return if refs == 1 { AfterRelease::Dead } else { AfterRelease::Alive };
+    }
+    // Relaxed: see `retain`.
+    let owner = object.owner.load(Ordering::Relaxed);
+    if owner == me {
+        let refs = object.local_refs.load(Ordering::Relaxed);
+        if refs >= STICKY {
+            return AfterRelease::Alive;
+        }
+        object.local_refs.store(refs - 1, Ordering::Relaxed);
+        if refs != 1 {
+            return AfterRelease::Alive;
+        }
+        return release_last_local(object);
+    }
+    if owner == OWNER_IMMORTAL {
+        return AfterRelease::Alive;
+    }
+    release_shared(object)
 }
 
 /// Gives one reference back if that is a plain subtraction: not the last one, and not one of a foreign object. Otherwise
@@ -135,13 +166,13 @@ pub fn release(object: &Header, me: u16) -> AfterRelease {
 #[inline(always)]
 pub fn release_unless_last(object: &Header, me: u16) -> bool {
     if FREE_THREADED {
-        // Relaxed: see `retain_own`.
+        // Relaxed: see `retain`.
         let owner = object.owner.load(Ordering::Relaxed);
         if owner != me {
             return owner == OWNER_IMMORTAL;
         }
     }
-    // Relaxed: as in `retain_own`.
+    // Relaxed: as in `release`.
     let refs = object.local_refs.load(Ordering::Relaxed);
     // One comparison for the usual case: neither the last reference nor a sticky count.
     if refs.wrapping_sub(2) < STICKY - 2 {
@@ -311,7 +342,7 @@ pub fn try_retain_own(object: &Header, me: u16) -> bool {
         retain(object, me);
         return true;
     }
-    // Relaxed: see `retain_own`.
+    // Relaxed: see `retain`.
     let owner = object.owner.load(Ordering::Relaxed);
     if owner == me {
         let refs = object.local_refs.load(Ordering::Relaxed);
@@ -373,7 +404,7 @@ pub fn retain_foreign(object: &Header, me: u16) {
     if !FREE_THREADED {
         return retain(object, me);
     }
-    // Relaxed: see `retain_own`.
+    // Relaxed: see `retain`.
     let owner = object.owner.load(Ordering::Relaxed);
     if owner == me || owner == OWNER_IMMORTAL {
         return retain(object, me);

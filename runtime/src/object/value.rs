@@ -393,19 +393,6 @@ impl Value {
     }
 }
 
-impl Value {
-    /// A word for a stack that the caller's borrowed value outlives until then: without a count if the object is deferred.
-    #[inline(always)]
-    pub fn to_word(self) -> u64 {
-        let value = self.unmarked();
-        // SAFETY: the caller's borrowed value is alive.
-        if super::refcount::FREE_THREADED && value.is_pointer() && unsafe { (*value.header()).is_deferred() } {
-            return value.deferred_borrowed().bits();
-        }
-        value.to_owned().into_raw().bits()
-    }
-}
-
 /// A slot on the heap that any thread may read while the lock of its container guards writes.
 #[repr(transparent)]
 pub struct Slot(AtomicU64);

@@ -29,25 +29,17 @@ pub fn binary_op(r: &mut Regs<'_>, oparg: u32) -> Flow {
     r.finish_binary(result)
 }
 
-/// Does the operation if operands and result are immediates; else gives the operands, which stay where they are.
-#[inline(always)]
-fn finish_immediates(r: &mut Regs<'_>, oparg: u32) -> Result<Flow, (Value, Value)> {
-    // SAFETY: two operands.
-    let (left, right) = unsafe { (Value::from_bits(r.peek(2)), Value::from_bits(r.peek(1))) };
-    let Some(result) = operate_on_immediates(oparg, left, right) else { return Err((left, right)) };
-    r.skip_cell();
-    r.pop();
-    r.set(1, result.bits());
-    Ok(Flow::Next)
-}
-
 /// BINARY_OP of small ints and flonums by an operator that has no form of its own.
 #[inline(always)]
 pub fn binary_op_immediates(r: &mut Regs<'_>, oparg: u32) -> Flow {
-    let (left, right) = match finish_immediates(r, oparg) {
-        Ok(flow) => return flow,
-        Err(operands) => operands,
-    };
+    // SAFETY: two operands.
+    let (left, right) = unsafe { (Value::from_bits(r.peek(2)), Value::from_bits(r.peek(1))) };
+    if let Some(result) = operate_on_immediates(oparg, left, right) {
+        r.skip_cell();
+        r.pop();
+        r.set(1, result.bits());
+        return Flow::Next;
+    }
     if left.is_pointer() && right.is_pointer() { r.miss(Opcode::BINARY_OP) } else { r.instead(Opcode::BINARY_OP) }
 }
 
@@ -176,10 +168,14 @@ macro_rules! float_op {
 /// An operation on floats where one operand is a small int, or where a box is at hand or needed.
 #[inline(always)]
 pub fn binary_op_float_other(r: &mut Regs<'_>, oparg: u32) -> Flow {
-    let (left, right) = match finish_immediates(r, oparg) {
-        Ok(flow) => return flow,
-        Err(operands) => operands,
-    };
+    // SAFETY: two operands.
+    let (left, right) = unsafe { (Value::from_bits(r.peek(2)), Value::from_bits(r.peek(1))) };
+    if let Some(result) = operate_on_immediates(oparg, left, right) {
+        r.skip_cell();
+        r.pop();
+        r.set(1, result.bits());
+        return Flow::Next;
+    }
     // Floats in boxes, or a result that needs one, at a site that stays specialised.
     if may_be_float(left) || may_be_float(right) {
         return r.instead(Opcode::BINARY_OP);

@@ -261,7 +261,11 @@ fn miss_load(r: &mut Regs<'_>, cell: &CacheCell) -> Flow {
 /// The attribute takes the place of its object; where a method was asked for, an empty word says that it is none.
 #[inline(always)]
 fn finish_load(r: &mut Regs<'_>, value: Owned, oparg: u32) -> Flow {
-    finish_load_word(r, value.into_raw().bits(), oparg)
+    r.replace_last(1, value);
+    if oparg & 1 != 0 {
+        r.push(0);
+    }
+    Flow::Next
 }
 
 /// As [`finish_load`] for a word that need not own a count.

@@ -442,6 +442,12 @@ fn specialize_global_slow(frame: *mut Frame, name: Value, cell: &crate::interp::
     specialize_as(frame, opcode);
 }
 
+/// Pushes what a slot of a dict or object holds: a deferred object as a borrowed word, others counted.
+#[inline(always)]
+pub fn push_loaded(r: &mut Regs<'_>, value: Owned) {
+    r.push_owned(value);
+}
+
 #[inline(always)]
 pub fn load_global_module(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let cell = r.cell();

@@ -6,7 +6,7 @@ use crate::interp::dispatch::{Flow, Regs};
 use crate::interp::frame::into_owned;
 use crate::interp::ops::load_store::specialize_as;
 use crate::object::refcount::FREE_THREADED;
-use crate::object::value::Owned;
+use crate::object::value::{Owned, Value};
 use crate::protocol::subscript;
 use crate::threads::thread_state::has_other_threads;
 use crate::types::builtin_types::shapes;
@@ -56,6 +56,16 @@ pub fn binary_op_subscr_list_int_shared(r: &mut Regs<'_>, _oparg: u32) -> Flow {
     }
 }
 
+/// A word for an object that its tuple keeps alive: without a count if it is deferred.
+#[inline(always)]
+fn word_of(item: Value) -> u64 {
+    // SAFETY: a live object.
+    if FREE_THREADED && item.is_pointer() && unsafe { (*item.header()).is_deferred() } {
+        return item.deferred_borrowed().bits();
+    }
+    item.to_owned().into_raw().bits()
+}
+
 #[inline(always)]
 pub fn binary_op_subscr_tuple_int(r: &mut Regs<'_>, _oparg: u32) -> Flow {
     let (container, index) = (r.value(2), r.value(1));
@@ -63,7 +73,7 @@ pub fn binary_op_subscr_tuple_int(r: &mut Regs<'_>, _oparg: u32) -> Flow {
         let items = TupleObject::of(container).items();
         let i = index.small_int_payload();
         if let Some(item) = usize::try_from(i).ok().and_then(|i| items.get(i)) {
-            return finish_load(r, item.to_word());
+            return finish_load(r, word_of(*item));
         }
     }
     r.miss(Opcode::BINARY_OP)
