@@ -3,5 +3,6 @@
 pub mod collector;
 pub mod deltas;
 pub mod heap;
+pub(crate) mod marking;
 pub mod reclamation;
 pub mod zero_counts;

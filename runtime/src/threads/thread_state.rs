@@ -53,7 +53,8 @@ pub const STATE_SUSPENDED: u8 = 2;
 /// Another thread works on this detached thread's merge list or stack.
 pub const STATE_CLAIMED: u8 = 3;
 
-/// The part of a thread that others see.
+/// The part of a thread that others see, on cache lines of its own (two: processors fetch them in pairs).
+#[repr(align(128))]
 pub struct ThreadShared {
     /// `REQUEST_*` bits, polled at safepoints.
     pub requests: AtomicU32,
@@ -78,7 +79,8 @@ impl ThreadShared {
     }
 }
 
-/// The thread's own state, the token of whatever may run Python code.
+/// The thread's own state, the token of whatever may run Python code. On cache lines of its own.
+#[repr(align(128))]
 pub struct Thread {
     pub shared: &'static ThreadShared,
     pub interpreter: &'static Interpreter,
