@@ -2,6 +2,7 @@
 
 pub mod collector;
 pub mod deltas;
+pub mod grace;
 pub mod heap;
 pub mod reclamation;
 pub mod zero_counts;
