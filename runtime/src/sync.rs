@@ -149,7 +149,35 @@ pub mod modelled {
     use std::cell::Cell;
     use std::time::Duration;
 
-    use super::Ordering;
+    use std::time::Instant;
+
+    pub use loom::sync::{Mutex, MutexGuard};
+
+    use super::{AtomicU32, Ordering};
+
+    loom::lazy_static! {
+        /// What the kernel does while it looks at the word of a futex, and who sleeps on which.
+        static ref SLEEPERS: (Mutex<()>, loom::sync::Condvar) = (Mutex::new(()), loom::sync::Condvar::new());
+    }
+
+    /// Sleeps while the word is zero; false when the time is over.
+    pub fn futex_wait(word: &AtomicU32, deadline: Option<Instant>) -> bool {
+        if deadline.is_some() && time_passes() {
+            loom::thread::yield_now();
+            return false;
+        }
+        let looking = SLEEPERS.0.lock().unwrap();
+        if word.load(Ordering::Relaxed) == 0 {
+            drop(SLEEPERS.1.wait(looking).unwrap());
+        }
+        true
+    }
+
+    /// Only the address counts, and here not even that: who has been woken looks at its word again.
+    pub fn futex_wake(_word: *const AtomicU32) {
+        drop(SLEEPERS.0.lock().unwrap());
+        SLEEPERS.1.notify_all();
+    }
 
     loom::thread_local! {
         static WITHOUT_FENCES: Cell<bool> = Cell::new(false);

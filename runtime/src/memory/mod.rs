@@ -4,5 +4,6 @@ pub mod collector;
 pub mod deltas;
 pub mod grace;
 pub mod heap;
+pub mod merge_queue;
 pub mod reclamation;
 pub mod zero_counts;

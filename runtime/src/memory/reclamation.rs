@@ -113,12 +113,16 @@ pub fn acknowledge(shared: &thread_state::ThreadShared) {
 
 /// The thread becomes able to read shared memory.
 pub fn attach(shared: &thread_state::ThreadShared) {
-    PERIODS.attach(&shared.epoch);
+    if FREE_THREADED {
+        PERIODS.attach(&shared.epoch);
+    }
 }
 
 /// The thread stops reading shared memory.
 pub fn detach(shared: &thread_state::ThreadShared) {
-    Periods::detach(&shared.epoch);
+    if FREE_THREADED {
+        Periods::detach(&shared.epoch);
+    }
 }
 
 /// Frees what no thread can be reading any more.
