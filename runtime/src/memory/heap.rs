@@ -13,7 +13,7 @@ use std::ptr::null_mut;
 
 use crate::memory::deltas::Deltas;
 use crate::memory::merge_queue::MergeQueue;
-use crate::object::header::{DEAD, FLAG_GC, FLAG_LARGE, Header, OWNER_NONE};
+use crate::object::header::{DEAD, FLAG_GC, FLAG_LARGE, Header};
 use crate::object::refcount::FREE_THREADED;
 use crate::object::value::Value;
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, LeafMutex, Ordering};
@@ -293,13 +293,7 @@ impl HeapSlot {
         // SAFETY: the block is unused and large enough for a header (16 bytes at least).
         unsafe {
             if kind == Kind::Object {
-                let header = &*block.cast::<Header>();
-                // Relaxed: whoever still reads this block finds it dead whatever the order.
-                header.owner.store(OWNER_NONE, Ordering::Relaxed);
-                header.flags.store(0, Ordering::Relaxed);
-                header.lock.store(0, Ordering::Relaxed);
-                header.shared_refs.store(DEAD, Ordering::Relaxed);
-                header.local_refs.store(next, Ordering::Relaxed);
+                (*block.cast::<Header>()).write_free(next);
             } else {
                 (*block.cast::<AtomicU32>()).store(next, Ordering::Relaxed);
             }
