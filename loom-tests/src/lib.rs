@@ -13,8 +13,23 @@ pub mod object {
 }
 
 #[cfg(loom)]
+#[path = "../../runtime/src/memory"]
+pub mod memory {
+    pub mod grace;
+    pub mod merge_queue;
+}
+
+#[cfg(loom)]
+#[path = "../../runtime/src/threads"]
 pub mod threads {
-    /// Parking by address, with loom's primitives: the bucket table is the runtime's in miniature (one bucket), since
-    /// loom's locks cannot stand in statics of constant initialisers.
     pub mod parking;
+    pub mod world;
+}
+
+/// All interleavings with at most so many preemptions.
+#[cfg(loom)]
+pub fn model(preemptions: usize, check: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.check(check);
 }

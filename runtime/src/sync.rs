@@ -4,8 +4,10 @@
 
 #[cfg(loom)]
 pub use loom::sync::atomic::{
-    AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
 };
+#[cfg(loom)]
+pub use self::modelled::{LeafCondvar, LeafMutex, LeafMutexGuard, fence};
 #[cfg(not(loom))]
 pub use std::sync::atomic::{
     AtomicBool, AtomicI32, AtomicI64, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
@@ -15,6 +17,20 @@ pub use std::sync::atomic::{
 /// Internal leaf locks: held for a few instructions, nothing is locked below them, no Python code runs under them.
 #[cfg(not(loom))]
 pub use parking_lot::{Mutex as LeafMutex, MutexGuard as LeafMutexGuard, RwLock as LeafRwLock};
+
+/// A function that is `const`, so that statics can be made of it; not under loom, whose atomics cannot be.
+#[macro_export]
+macro_rules! const_unless_loom {
+    ($(#[$attribute:meta])* $visibility:vis fn $name:ident($($argument:ident: $ty:ty),*) -> $result:ty $body:block) => {
+        $(#[$attribute])*
+        #[cfg(not(loom))]
+        $visibility const fn $name($($argument: $ty),*) -> $result $body
+        $(#[$attribute])*
+        #[cfg(loom)]
+        $visibility fn $name($($argument: $ty),*) -> $result $body
+    };
+}
+pub use const_unless_loom;
 
 /// A condition of what a [`LeafMutex`] guards. Waits may end without cause.
 ///
@@ -89,6 +105,15 @@ pub fn spin_hint() {
     std::hint::spin_loop();
 }
 
+/// Lets another thread run.
+#[inline]
+pub fn yield_now() {
+    #[cfg(loom)]
+    loom::thread::yield_now();
+    #[cfg(not(loom))]
+    std::thread::yield_now();
+}
+
 /// A static lock that the child of a `fork` may overwrite, whatever state the threads that are gone left it in.
 pub struct Resettable<T>(std::cell::UnsafeCell<T>);
 
@@ -115,5 +140,142 @@ impl<T> std::ops::Deref for Resettable<T> {
     fn deref(&self) -> &T {
         // SAFETY: `reset` is only called while nobody uses the value.
         unsafe { &*self.0.get() }
+    }
+}
+
+/// The leaf locks on loom's primitives, and what models need to weaken the code that they run.
+#[cfg(loom)]
+pub mod modelled {
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    use std::time::Instant;
+
+    pub use loom::sync::{Mutex, MutexGuard};
+
+    use super::{AtomicU32, Ordering};
+
+    loom::lazy_static! {
+        /// What the kernel does while it looks at the word of a futex, and who sleeps on which.
+        static ref SLEEPERS: (Mutex<()>, loom::sync::Condvar) = (Mutex::new(()), loom::sync::Condvar::new());
+    }
+
+    /// Sleeps while the word is zero; false when the time is over.
+    pub fn futex_wait(word: &AtomicU32, deadline: Option<Instant>) -> bool {
+        if deadline.is_some() && time_passes() {
+            loom::thread::yield_now();
+            return false;
+        }
+        let looking = SLEEPERS.0.lock().unwrap();
+        if word.load(Ordering::Relaxed) == 0 {
+            drop(SLEEPERS.1.wait(looking).unwrap());
+        }
+        true
+    }
+
+    /// Only the address counts, and here not even that: who has been woken looks at its word again.
+    pub fn futex_wake(_word: *const AtomicU32) {
+        drop(SLEEPERS.0.lock().unwrap());
+        SLEEPERS.1.notify_all();
+    }
+
+    loom::thread_local! {
+        static WITHOUT_FENCES: Cell<bool> = Cell::new(false);
+    }
+    std::thread_local! {
+        /// Of the test: loom runs all threads of a model on one thread of the system.
+        static TIME_PASSES: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Runs `mutant` with all fences of the calling thread left out.
+    pub fn without_fences<R>(mutant: impl FnOnce() -> R) -> R {
+        WITHOUT_FENCES.with(|without| without.set(true));
+        let result = mutant();
+        WITHOUT_FENCES.with(|without| without.set(false));
+        result
+    }
+
+    /// Says whether waits with a time limit end when it is over, or only by what they wait for: then a model that blocks
+    /// for ever has missed a notification.
+    pub fn let_time_pass(passes: bool) {
+        TIME_PASSES.set(passes);
+    }
+
+    pub fn time_passes() -> bool {
+        TIME_PASSES.get()
+    }
+
+    pub fn fence(order: Ordering) {
+        if !WITHOUT_FENCES.with(Cell::get) {
+            loom::sync::atomic::fence(order);
+        }
+    }
+
+    pub struct LeafMutex<T>(loom::sync::Mutex<T>);
+
+    pub struct LeafMutexGuard<'a, T> {
+        lock: &'a LeafMutex<T>,
+        /// None while a condition is waited for.
+        guard: Option<loom::sync::MutexGuard<'a, T>>,
+    }
+
+    impl<T> LeafMutex<T> {
+        pub fn new(value: T) -> LeafMutex<T> {
+            LeafMutex(loom::sync::Mutex::new(value))
+        }
+
+        pub fn lock(&self) -> LeafMutexGuard<'_, T> {
+            LeafMutexGuard { lock: self, guard: Some(self.0.lock().unwrap()) }
+        }
+
+        pub fn try_lock(&self) -> Option<LeafMutexGuard<'_, T>> {
+            Some(LeafMutexGuard { lock: self, guard: Some(self.0.try_lock().ok()?) })
+        }
+    }
+
+    impl<T> std::ops::Deref for LeafMutexGuard<'_, T> {
+        type Target = T;
+        fn deref(&self) -> &T {
+            self.guard.as_ref().unwrap()
+        }
+    }
+
+    impl<T> std::ops::DerefMut for LeafMutexGuard<'_, T> {
+        fn deref_mut(&mut self) -> &mut T {
+            self.guard.as_mut().unwrap()
+        }
+    }
+
+    pub struct LeafCondvar(loom::sync::Condvar);
+
+    impl LeafCondvar {
+        pub fn new() -> LeafCondvar {
+            LeafCondvar(loom::sync::Condvar::new())
+        }
+
+        pub fn wait<T>(&self, guard: &mut LeafMutexGuard<'_, T>) {
+            let held = guard.guard.take().unwrap();
+            guard.guard = Some(self.0.wait(held).unwrap());
+        }
+
+        #[must_use]
+        pub fn wait_for<T>(&self, guard: &mut LeafMutexGuard<'_, T>, _most: Duration) -> bool {
+            if !time_passes() {
+                self.wait(guard);
+                return false;
+            }
+            drop(guard.guard.take());
+            loom::thread::yield_now();
+            guard.guard = Some(guard.lock.0.lock().unwrap());
+            true
+        }
+
+        pub fn notify_one(&self) {
+            self.0.notify_one();
+        }
+
+        pub fn notify_all(&self) {
+            self.0.notify_all();
+        }
     }
 }

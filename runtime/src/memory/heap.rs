@@ -14,10 +14,11 @@ use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::null_mut;
 
 use crate::memory::deltas::Deltas;
-use crate::object::header::{DEAD, FLAG_GC, FLAG_LARGE, Header, OWNER_NONE};
+use crate::memory::merge_queue::MergeQueue;
+use crate::object::header::{DEAD, FLAG_GC, FLAG_LARGE, Header};
 use crate::object::refcount::FREE_THREADED;
 use crate::object::value::Value;
-use crate::sync::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, LeafMutex, Ordering};
+use crate::sync::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize, LeafMutex, Ordering};
 
 /// Bytes of a page; pages are aligned to it, so a block finds its page by masking.
 const PAGE_SIZE: usize = 1 << 16;
@@ -134,8 +135,6 @@ struct Bin {
 pub struct HeapSlot {
     /// The number that objects carry as their owner; from 1.
     pub id: u16,
-    /// [`SLOT_FREE`], [`SLOT_TAKEN`] or [`SLOT_CLAIMED`].
-    pub state: AtomicU8,
     bins: [[Bin; N_CLASSES]; 2],
     pages: Vec<*mut Page>,
     fresh_pages: Vec<*mut Page>,
@@ -144,7 +143,7 @@ pub struct HeapSlot {
     /// Large objects that the collector follows.
     large: LeafMutex<Vec<usize>>,
     /// Objects whose counts the owner must merge (object/refcount.rs), one entry per owed reference.
-    pub merge_list: LeafMutex<Vec<Value>>,
+    pub merge_queue: MergeQueue<Value>,
     /// Deferred objects that may be dead (memory/zero_counts.rs).
     pub zero_counts: LeafMutex<Vec<Value>>,
     /// What the slot's thread has changed of the counts of deferred objects.
@@ -158,13 +157,6 @@ pub struct HeapSlot {
     /// Where `allocated` asks for a collection.
     pub collect_at: AtomicUsize,
 }
-
-/// Nobody uses the slot.
-pub const SLOT_FREE: u8 = 0;
-/// A thread has the slot.
-pub const SLOT_TAKEN: u8 = 1;
-/// Some thread works off the merge list of an idle slot.
-pub const SLOT_CLAIMED: u8 = 2;
 
 struct SlotTable(LeafMutex<Vec<*mut HeapSlot>>);
 // SAFETY: slots are never freed; access to their insides follows the rules at the head of the file.
@@ -185,23 +177,20 @@ pub fn take_slot() -> *mut HeapSlot {
         }
     }
     for &slot in slots.iter() {
-        // SAFETY: slots are never freed; `state` is atomic.
-        let state = unsafe { &(*slot).state };
-        // Acquire: pairs with the Release in `give_slot_back`.
-        if state.compare_exchange(SLOT_FREE, SLOT_TAKEN, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+        // SAFETY: slots are never freed.
+        if unsafe { (*slot).merge_queue.take_slot() } {
             return slot;
         }
     }
     let id = slots.len() as u16 + 1;
     let slot = Box::into_raw(Box::new(HeapSlot {
         id,
-        state: AtomicU8::new(SLOT_TAKEN),
         bins: std::array::from_fn(|_| std::array::from_fn(|_| Bin { current: null_mut(), available: Vec::new() })),
         pages: Vec::new(),
         fresh_pages: Vec::new(),
         remote_pages: LeafMutex::new(Vec::new()),
         large: LeafMutex::new(Vec::new()),
-        merge_list: LeafMutex::new(Vec::new()),
+        merge_queue: MergeQueue::new(),
         zero_counts: LeafMutex::new(Vec::new()),
         deltas: Deltas::new(),
         losses: AtomicUsize::new(0),
@@ -213,12 +202,11 @@ pub fn take_slot() -> *mut HeapSlot {
     slot
 }
 
-/// The thread is done: the next one takes the slot as it is.
-pub fn give_slot_back(slot: *mut HeapSlot) {
-    if FREE_THREADED {
-        // SAFETY: slots are never freed. Release: pairs with the Acquire in `take_slot`.
-        unsafe { (*slot).state.store(SLOT_FREE, Ordering::Release) };
-    }
+/// The thread is done: the next one takes the slot as it is. True if objects on its merge queue are left behind.
+#[must_use]
+pub fn give_slot_back(slot: *mut HeapSlot) -> bool {
+    // SAFETY: slots are never freed.
+    FREE_THREADED && unsafe { (*slot).merge_queue.give_slot_back() }
 }
 
 /// The slot with number `id`.
@@ -348,13 +336,7 @@ impl HeapSlot {
         // SAFETY: the block is unused and large enough for a header (16 bytes at least).
         unsafe {
             if kind == Kind::Object {
-                let header = &*block.cast::<Header>();
-                // Relaxed: whoever still reads this block finds it dead whatever the order.
-                header.owner.store(OWNER_NONE, Ordering::Relaxed);
-                header.flags.store(0, Ordering::Relaxed);
-                header.lock.store(0, Ordering::Relaxed);
-                header.shared_refs.store(DEAD, Ordering::Relaxed);
-                header.local_refs.store(next, Ordering::Relaxed);
+                (*block.cast::<Header>()).write_free(next);
             } else {
                 (*block.cast::<AtomicU32>()).store(next, Ordering::Relaxed);
             }

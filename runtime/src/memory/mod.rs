@@ -2,7 +2,9 @@
 
 pub mod collector;
 pub mod deltas;
+pub mod grace;
 pub mod heap;
 pub(crate) mod marking;
+pub mod merge_queue;
 pub mod reclamation;
 pub mod zero_counts;

@@ -3,22 +3,19 @@
 //!
 //! A thread publishes its passing only when an advance is asked for: the poll is the safepoint's one load and branch.
 //!
-//! # The words
-//! * [`EPOCH`]: the number of the current period; only grows.
-//! * `ThreadShared::epoch`: the period that the thread last acknowledged; [`DETACHED`] while it is detached.
+//! The order of it all is in memory/grace.rs.
 
 use std::alloc::{Layout, dealloc};
 use std::cell::RefCell;
 
+pub use crate::memory::grace::DETACHED;
+use crate::memory::grace::{Periods, RetireList};
 use crate::memory::heap::{HeapSlot, Kind};
 use crate::object::refcount::FREE_THREADED;
-use crate::sync::{AtomicU64, LeafMutex, Ordering, fence};
+use crate::sync::{LeafMutex, Ordering};
 use crate::threads::thread_state::{self, REQUEST_EPOCH};
 
-/// `ThreadShared::epoch` of a detached thread.
-pub const DETACHED: u64 = u64::MAX;
-
-static EPOCH: AtomicU64 = AtomicU64::new(1);
+static PERIODS: Periods = Periods::new();
 
 /// What is done when nobody can read the memory any more.
 enum Retired {
@@ -27,14 +24,8 @@ enum Retired {
     Boxed { address: usize, drop: unsafe fn(usize) },
 }
 
-#[derive(Default)]
-struct RetireList {
-    entries: Vec<(u64, Retired)>,
-    bytes: usize,
-}
-
 thread_local! {
-    static RETIRED: RefCell<RetireList> = const { RefCell::new(RetireList { entries: Vec::new(), bytes: 0 }) };
+    static RETIRED: RefCell<RetireList<Retired>> = const { RefCell::new(RetireList::new()) };
 }
 
 /// What threads that have ended left behind.
@@ -95,10 +86,8 @@ pub unsafe fn retire_box<T>(boxed: *mut T) {
 
 fn add(entry: Retired, bytes: usize) {
     let full = RETIRED.with_borrow_mut(|list| {
-        // The entry may be freed once every thread has acknowledged a period later than the current one.
-        list.entries.push((EPOCH.load(Ordering::Relaxed) + 1, entry));
-        list.bytes += bytes;
-        list.entries.len() >= ADVANCE_AFTER_ENTRIES || list.bytes >= ADVANCE_AFTER_BYTES
+        let (entries, bytes) = list.push(PERIODS.goal(), entry, bytes);
+        entries >= ADVANCE_AFTER_ENTRIES || bytes >= ADVANCE_AFTER_BYTES
     });
     if full {
         advance();
@@ -108,10 +97,7 @@ fn add(entry: Retired, bytes: usize) {
 
 /// Starts a new period and asks all attached threads to acknowledge it.
 pub fn advance() {
-    // SeqCst: pairs with the fence in `acknowledge`: a thread that acknowledges the new period has finished all reads
-    // it began before the memory was unlinked.
-    EPOCH.fetch_add(1, Ordering::SeqCst);
-    fence(Ordering::SeqCst);
+    PERIODS.advance();
     thread_state::for_each_thread(|shared| {
         if shared.epoch.load(Ordering::Relaxed) != DETACHED {
             shared.request(REQUEST_EPOCH);
@@ -121,51 +107,31 @@ pub fn advance() {
 
 /// At a safepoint: the thread holds no uncounted references to retired memory.
 pub fn acknowledge(shared: &thread_state::ThreadShared) {
-    fence(Ordering::SeqCst);
-    // Release: the reads before this safepoint stay before it.
-    shared.epoch.store(EPOCH.load(Ordering::Relaxed), Ordering::Release);
+    PERIODS.acknowledge(&shared.epoch);
     reclaim();
 }
 
 /// The thread becomes able to read shared memory.
 pub fn attach(shared: &thread_state::ThreadShared) {
-    shared.epoch.store(EPOCH.load(Ordering::Relaxed), Ordering::Relaxed);
-    // SeqCst: the announcement comes before any read; pairs with the fence in `advance` and in `oldest`.
-    fence(Ordering::SeqCst);
+    if FREE_THREADED {
+        PERIODS.attach(&shared.epoch);
+    }
 }
 
 /// The thread stops reading shared memory.
 pub fn detach(shared: &thread_state::ThreadShared) {
-    // Release: all reads come before.
-    shared.epoch.store(DETACHED, Ordering::Release);
-}
-
-/// The oldest period that some attached thread may still be reading in.
-fn oldest() -> u64 {
-    fence(Ordering::SeqCst);
-    let mut oldest = EPOCH.load(Ordering::Relaxed);
-    thread_state::for_each_thread(|shared| {
-        // Acquire: pairs with the Release in `acknowledge` and `detach`.
-        oldest = oldest.min(shared.epoch.load(Ordering::Acquire));
-    });
-    oldest
+    if FREE_THREADED {
+        Periods::detach(&shared.epoch);
+    }
 }
 
 /// Frees what no thread can be reading any more.
 pub fn reclaim() {
-    let is_empty = RETIRED.with_borrow(|list| list.entries.is_empty());
-    if is_empty {
+    if RETIRED.with_borrow(RetireList::is_empty) {
         return;
     }
-    let oldest = oldest();
-    let ready: Vec<Retired> = RETIRED.with_borrow_mut(|list| {
-        let n = list.entries.iter().take_while(|(goal, _)| *goal <= oldest).count();
-        let ready = list.entries.drain(..n).map(|(_, entry)| entry).collect();
-        if list.entries.is_empty() {
-            list.bytes = 0;
-        }
-        ready
-    });
+    let oldest = PERIODS.oldest(|visit| thread_state::for_each_thread(|shared| visit(&shared.epoch)));
+    let ready = RETIRED.with_borrow_mut(|list| list.take_ready(oldest));
     for entry in ready {
         free_now(entry);
     }
@@ -184,10 +150,7 @@ pub fn reclaim() {
 
 /// Frees everything that waits: in a stopped world, or when only one thread is left.
 pub fn reclaim_all() {
-    let all = RETIRED.with_borrow_mut(|list| {
-        list.bytes = 0;
-        std::mem::take(&mut list.entries)
-    });
+    let all = RETIRED.with_borrow_mut(RetireList::take_all);
     for (_, entry) in all.into_iter().chain(std::mem::take(&mut *ORPHANS.lock())) {
         free_now(entry);
     }
@@ -195,7 +158,7 @@ pub fn reclaim_all() {
 
 /// The thread ends: others free what it has retired.
 pub fn abandon() {
-    let left = RETIRED.with_borrow_mut(|list| std::mem::take(&mut list.entries));
+    let left = RETIRED.with_borrow_mut(RetireList::take_all);
     ORPHANS.lock().extend(left);
 }
 

@@ -85,6 +85,31 @@ impl Header {
         }
     }
 
+    /// Fills in the header of a block whose old header stale readers may still look at: they find it dead until this is
+    /// done.
+    #[inline(always)]
+    pub fn write_new(&self, owner: u16, flags: u8, shape: ShapeId) {
+        // Relaxed: who gets a reference to the object gets it by a word that is published later.
+        self.local_refs.store(1, Ordering::Relaxed);
+        self.lock.store(0, Ordering::Relaxed);
+        self.flags.store(flags, Ordering::Relaxed);
+        self.shape.store(shape, Ordering::Relaxed);
+        self.owner.store(owner, Ordering::Relaxed);
+        // Release: a stale reader that sees this word as alive sees the rest of the header.
+        self.shared_refs.store(0, Ordering::Release);
+    }
+
+    /// Makes an unused block read as free, with its link in a free list.
+    #[inline(always)]
+    pub fn write_free(&self, link: u32) {
+        // Relaxed: whoever still reads this block finds it dead whatever the order.
+        self.owner.store(OWNER_NONE, Ordering::Relaxed);
+        self.flags.store(0, Ordering::Relaxed);
+        self.lock.store(0, Ordering::Relaxed);
+        self.shared_refs.store(DEAD, Ordering::Relaxed);
+        self.local_refs.store(link, Ordering::Relaxed);
+    }
+
     #[inline(always)]
     pub fn shape(&self) -> ShapeId {
         // Acquire: pairs with the Release in `set_shape`, so that the value of a new attribute is seen with its shape.

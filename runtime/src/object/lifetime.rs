@@ -8,8 +8,11 @@
 //!   thread's teardown list until the outermost dealloc works it off.
 
 use crate::memory::heap::{HeapSlot, Kind, MAX_SMALL};
-use crate::memory::{deltas, reclamation};
+use crate::memory::reclamation;
 use crate::object::header::{DEAD, FLAG_FINALIZED, FLAG_GC, FLAG_LARGE, FLAG_WEAKREFS, Header, OWNER_NONE};
+pub use crate::object::counting::{
+    is_private, release_pointer, release_unless_last, retain_foreign_pointer, retain_pointer, try_retain_own_pointer, try_retain_pointer,
+};
 use crate::object::refcount::{self, AfterRelease, FREE_THREADED};
 use crate::object::shape::{self, ShapeId};
 use crate::object::value::{Owned, Value};
@@ -45,13 +48,7 @@ pub unsafe fn allocate(ty: &TypeObject, size: usize, init: impl FnOnce(*mut u8))
         if size > MAX_SMALL || !FREE_THREADED {
             header.write(Header::new((*slot).id, flags, shape));
         } else {
-            (*header).local_refs.store(1, Ordering::Relaxed);
-            (*header).lock.store(0, Ordering::Relaxed);
-            (*header).flags.store(flags, Ordering::Relaxed);
-            (*header).shape.store(shape, Ordering::Relaxed);
-            (*header).owner.store((*slot).id, Ordering::Relaxed);
-            // Release: a stale reader that sees this word as alive sees the rest of the header.
-            (*header).shared_refs.store(0, Ordering::Release);
+            (*header).write_new((*slot).id, flags, shape);
         }
         init(block);
         if flags & FLAG_GC != 0 {
@@ -97,78 +94,6 @@ pub fn allocate_object<T>(ty: &TypeObject, make: impl FnOnce(Header) -> T) -> Ow
     }
 }
 
-/// # Safety
-/// `value` is an unmarked pointer to a live object.
-#[inline(always)]
-pub unsafe fn retain_pointer(value: Value) {
-    // SAFETY: the caller's obligation.
-    let header = unsafe { &*value.header() };
-    if !refcount::retain_own(header, thread_state::slot_id()) && !deltas::retain(header) {
-        refcount::retain_shared(header);
-    }
-}
-
-/// # Safety
-/// `value` is an unmarked pointer in a slot whose container's lock is held.
-#[inline]
-pub unsafe fn retain_foreign_pointer(value: Value) {
-    // SAFETY: the caller's obligation.
-    let header = unsafe { &*value.header() };
-    if !refcount::FREE_THREADED || !deltas::retain(header) {
-        refcount::retain_foreign(header, thread_state::slot_id());
-    }
-}
-
-/// Whether nobody but the calling thread can use the object.
-#[inline(always)]
-pub fn is_private(header: &Header) -> bool {
-    refcount::is_private(header, thread_state::slot_id())
-}
-
-/// Tries to take a reference to what a heap slot held a moment ago.
-#[inline(always)]
-pub fn try_retain_pointer(value: Value) -> bool {
-    // SAFETY: header words of object blocks stay readable until a memory grace period is over.
-    let header = unsafe { &*value.header() };
-    // What is in the table is alive.
-    (refcount::FREE_THREADED && deltas::retain(header)) || refcount::try_retain(header, thread_state::slot_id())
-}
-
-/// Takes a reference to what a heap slot held a moment ago, if that needs no atomic operation.
-#[inline(always)]
-pub fn try_retain_own_pointer(value: Value) -> bool {
-    // SAFETY: header words of object blocks stay readable until a memory grace period is over.
-    refcount::try_retain_own(unsafe { &*value.header() }, thread_state::slot_id())
-}
-
-/// Gives back one reference; frees the object if it was the last.
-///
-/// # Safety
-/// `value` is an unmarked pointer and the caller owns one count.
-#[inline(always)]
-pub unsafe fn release_pointer(value: Value) {
-    // SAFETY: the caller's obligation.
-    let header = unsafe { &*value.header() };
-    match refcount::release_own(header, thread_state::slot_id()) {
-        Some(AfterRelease::Alive) => {}
-        // SAFETY: what the counts said.
-        Some(after) => unsafe { follow_release(value, after) },
-        None => release_foreign(value),
-    }
-}
-
-/// Gives back a reference to an object that is not this thread's own.
-#[inline(never)]
-fn release_foreign(value: Value) {
-    // SAFETY: the reference keeps the object alive.
-    let header = unsafe { &*value.header() };
-    if header.is_deferred() {
-        return deltas::release(header);
-    }
-    // SAFETY: what the counts said.
-    unsafe { follow_release(value, refcount::release_shared(header)) };
-}
-
 /// Does what the counts said after a reference was given back.
 ///
 /// # Safety
@@ -193,16 +118,6 @@ fn release_contended_slow(value: Value) {
     let after = if shape::type_of_header(header).has_finalizer() { refcount::release_contended(header) } else { refcount::promote_and_release(header) };
     // SAFETY: what the counts said.
     unsafe { follow_release(value, after) };
-}
-
-/// Gives one reference back if that cannot be the last and sets nothing off; false: nothing has happened.
-///
-/// # Safety
-/// As for [`release_pointer`].
-#[inline(always)]
-pub unsafe fn release_unless_last(value: Value) -> bool {
-    // SAFETY: the caller's obligation.
-    refcount::release_unless_last(unsafe { &*value.header() }, thread_state::slot_id())
 }
 
 /// Frees a dead object, or puts it off.

@@ -29,10 +29,7 @@ const SPIN_LIMIT: u32 = 1;
 /// safepoint of this thread, and none is passed while a lock is held, so `acquire` and `release` agree.
 #[inline(always)]
 fn is_needed() -> bool {
-    #[cfg(not(loom))]
-    return FREE_THREADED && crate::threads::thread_state::has_other_threads();
-    #[cfg(loom)]
-    FREE_THREADED
+    FREE_THREADED && crate::threads::thread_state::has_other_threads()
 }
 
 /// Locks the byte.
@@ -59,13 +56,11 @@ pub fn release(byte: &AtomicU8) {
 
 /// Holds the lock of an object until it is dropped. Borrows the thread token, so that nothing that may run Python code
 /// can be called meanwhile (PROTOCOLS M17).
-#[cfg(not(loom))]
 pub struct ObjectGuard<'a> {
     header: &'a crate::object::header::Header,
     token: std::marker::PhantomData<&'a mut crate::threads::thread_state::Thread>,
 }
 
-#[cfg(not(loom))]
 impl crate::object::header::Header {
     /// Locks the object.
     #[inline(always)]
@@ -82,7 +77,6 @@ impl crate::object::header::Header {
     }
 }
 
-#[cfg(not(loom))]
 impl Drop for ObjectGuard<'_> {
     #[inline(always)]
     fn drop(&mut self) {

@@ -1,5 +1,6 @@
 //! Values, headers, counts, locks, shapes: what every object is made of.
 
+pub mod counting;
 pub mod guarded;
 pub mod header;
 pub mod lifetime;

@@ -17,7 +17,7 @@ use std::num::NonZeroU64;
 use std::ops::Deref;
 
 use super::header::Header;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, const_unless_loom};
 
 /// A bare word: borrowed unless a function says that it owns. Copying it does not touch any count.
 #[derive(Clone, Copy)]
@@ -393,14 +393,20 @@ impl Value {
     }
 }
 
+/// A reference could not be taken by trial: the object is another thread's alone, or dead.
+#[derive(Clone, Copy, Debug)]
+pub struct NeedsLock;
+
 /// A slot on the heap that any thread may read while the lock of its container guards writes.
 #[repr(transparent)]
 pub struct Slot(AtomicU64);
 
 impl Slot {
-    #[inline]
-    pub const fn empty() -> Slot {
-        Slot(AtomicU64::new(0))
+    const_unless_loom! {
+        #[inline]
+        pub fn empty() -> Slot {
+            Slot(AtomicU64::new(0))
+        }
     }
 
     /// A slot that owns `value`'s count.
@@ -421,23 +427,35 @@ impl Slot {
         Value::from_slot(self.0.load(Ordering::Acquire))
     }
 
-    /// A counted reference to what the slot holds. `container` is the object whose lock guards the slot.
+    /// A counted reference to what the slot holds. `container` is the object whose lock guards the slot, and which the slot
+    /// is part of.
     #[inline]
     pub fn load(&self, container: &Header) -> Option<Owned> {
+        match self.load_unlocked() {
+            Ok(value) => value,
+            Err(NeedsLock) => self.load_locked_slow(container),
+        }
+    }
+
+    /// As [`Slot::load`], as far as that goes without the lock. For slots in blocks that may be replaced: a replaced block
+    /// keeps its words without their counts, so that what one names may be another object by now. So the caller looks
+    /// whether the block is still in place, both when it has got something and with the lock held.
+    #[inline(always)]
+    pub fn load_unlocked(&self) -> Result<Option<Owned>, NeedsLock> {
         loop {
-            let value = self.peek()?;
+            let Some(value) = self.peek() else { return Ok(None) };
             if !value.is_pointer() {
-                return Some(Owned(value));
+                return Ok(Some(Owned(value)));
             }
-            if super::lifetime::try_retain_pointer(value) {
-                if super::refcount::FREE_THREADED && self.0.load(Ordering::Acquire) != value.bits() {
-                    // SAFETY: the count just taken is given back.
-                    drop(unsafe { Owned::from_raw(value) });
-                    continue;
-                }
-                return Some(Owned(value));
+            if !super::lifetime::try_retain_pointer(value) {
+                return Err(NeedsLock);
             }
-            return self.load_locked_slow(container);
+            if super::refcount::FREE_THREADED && self.0.load(Ordering::Acquire) != value.bits() {
+                // SAFETY: the count just taken is given back.
+                drop(unsafe { Owned::from_raw(value) });
+                continue;
+            }
+            return Ok(Some(Owned(value)));
         }
     }
 

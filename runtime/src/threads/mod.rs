@@ -6,3 +6,4 @@ pub mod parking;
 pub mod safepoint;
 pub mod stop_the_world;
 pub mod thread_state;
+pub mod world;

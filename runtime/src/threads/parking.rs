@@ -9,12 +9,18 @@
 //!   address that nobody waits for (or that is gone) does nothing.
 //! * [`MAIN_WORD`]: the main thread waits on it while a signal may end the wait; the signal handler writes it too.
 
+#[cfg(not(loom))]
 use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
-use crate::sync::{AtomicU32, Ordering, Resettable, fence};
+#[cfg(loom)]
+use crate::sync::modelled::{Mutex, MutexGuard};
+use crate::sync::{AtomicU32, Ordering};
+#[cfg(not(loom))]
+use crate::sync::{Resettable, fence};
 
 /// Number of buckets; a prime, so that aligned addresses spread.
+#[cfg(not(loom))]
 const N_BUCKETS: usize = 251;
 
 /// Nothing has happened yet.
@@ -32,14 +38,31 @@ struct Waiter {
 // SAFETY: the word outlives the entry (see the module's invariants).
 unsafe impl Send for Waiter {}
 
+#[cfg(not(loom))]
 static BUCKETS: [Resettable<Mutex<Vec<Waiter>>>; N_BUCKETS] = [const { Resettable::new(Mutex::new(Vec::new())) }; N_BUCKETS];
 
 /// Where the main thread waits for a lock or for a signal.
+#[cfg(not(loom))]
 static MAIN_WORD: AtomicU32 = AtomicU32::new(WOKEN);
 
+// In models all addresses share a bucket.
+#[cfg(loom)]
+loom::lazy_static! {
+    static ref BUCKET: Mutex<Vec<Waiter>> = Mutex::new(Vec::new());
+    static ref MAIN_WORD: AtomicU32 = AtomicU32::new(WOKEN);
+}
+
+fn main_word() -> &'static AtomicU32 {
+    &MAIN_WORD
+}
+
 fn bucket(address: usize) -> MutexGuard<'static, Vec<Waiter>> {
+    #[cfg(not(loom))]
+    let bucket = &BUCKETS[(address >> 1) % N_BUCKETS];
+    #[cfg(loom)]
+    let (bucket, _) = (&*BUCKET, address);
     // A panic under a bucket lock is impossible; after a fork the child resets by `reset_after_fork`.
-    BUCKETS[(address >> 1) % N_BUCKETS].lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    bucket.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// How a wait ended.
@@ -68,16 +91,16 @@ pub fn park_until(address: usize, deadline: Option<Instant>, validate: impl FnOn
 /// As [`park_until`], for the main thread: a signal ends the wait. `has_signal` tells whether one has come already.
 pub fn park_main(address: usize, deadline: Option<Instant>, has_signal: impl FnOnce() -> bool, validate: impl FnOnce() -> bool) -> Parked {
     // SeqCst: either `has_signal` sees what the handler has noted, or the handler sees this thread waiting.
-    MAIN_WORD.store(WAITING, Ordering::SeqCst);
-    let result = if has_signal() { Parked::Interrupted } else { park_on(&MAIN_WORD, address, deadline, validate) };
-    MAIN_WORD.store(WOKEN, Ordering::SeqCst);
+    main_word().store(WAITING, Ordering::SeqCst);
+    let result = if has_signal() { Parked::Interrupted } else { park_on(main_word(), address, deadline, validate) };
+    main_word().store(WOKEN, Ordering::SeqCst);
     result
 }
 
 /// Ends a wait of the main thread in [`park_main`]. Called from signal handlers: no locks, no allocation.
 pub fn interrupt_main() {
-    if MAIN_WORD.compare_exchange(WAITING, INTERRUPTED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-        futex_wake(&MAIN_WORD);
+    if main_word().compare_exchange(WAITING, INTERRUPTED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+        futex_wake(main_word());
     }
 }
 
@@ -144,7 +167,11 @@ fn mark_woken(waiter: &Waiter) {
     unsafe { (*waiter.word).store(WOKEN, Ordering::Release) };
 }
 
+#[cfg(loom)]
+use crate::sync::modelled::{futex_wait, futex_wake};
+
 /// Waits while the word is [`WAITING`]; false when the time is over.
+#[cfg(not(loom))]
 fn futex_wait(word: &AtomicU32, deadline: Option<Instant>) -> bool {
     let timeout = match deadline {
         None => None,
@@ -163,12 +190,14 @@ fn futex_wait(word: &AtomicU32, deadline: Option<Instant>) -> bool {
     true
 }
 
+#[cfg(not(loom))]
 fn futex_wake(word: *const AtomicU32) {
     // SAFETY: only the address counts for the call; it fails where nothing is mapped.
     unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, 1) };
 }
 
 /// In the child after `fork`: no other thread exists, so no bucket is locked by a living one and nobody waits.
+#[cfg(not(loom))]
 pub fn reset_after_fork() {
     fence(Ordering::SeqCst);
     for slot in &BUCKETS {

@@ -18,10 +18,11 @@ use crate::memory::reclamation;
 use crate::object::refcount::{self, AfterRelease, FREE_THREADED};
 use crate::object::value::{Owned, Value};
 use crate::sync::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, LeafMutex, LeafMutexGuard, Ordering, Resettable};
+use crate::threads::stop_the_world::WORLD;
+pub use crate::threads::world::{REQUEST_STOP, STATE_DETACHED};
+use crate::threads::world::{self, Member};
 use crate::types::type_object::{SlotCache, TypeCache};
 
-/// Stop for a stop-the-world pause.
-pub const REQUEST_STOP: u32 = 1 << 0;
 /// A collection is due.
 pub const REQUEST_COLLECT: u32 = 1 << 1;
 /// A signal has arrived (main thread only).
@@ -44,15 +45,6 @@ pub const REQUEST_TRACE: u32 = 1 << 9;
 /// Deferred objects have lost their last reference.
 pub const REQUEST_ZERO_COUNTS: u32 = 1 << 10;
 
-/// `ThreadShared::state`: the thread does not touch objects.
-pub const STATE_DETACHED: u8 = 0;
-/// The thread runs Python code.
-pub const STATE_ATTACHED: u8 = 1;
-/// The thread is held by a stopped world: it may not attach.
-pub const STATE_SUSPENDED: u8 = 2;
-/// Another thread works on this detached thread's merge list or stack.
-pub const STATE_CLAIMED: u8 = 3;
-
 /// The part of a thread that others see, on cache lines of its own (two: processors fetch them in pairs).
 #[repr(align(128))]
 pub struct ThreadShared {
@@ -69,6 +61,18 @@ pub struct ThreadShared {
     pub native_id: AtomicU64,
     /// An exception class to raise at the next safepoint, as a counted word; 0 for none.
     pub async_exception: AtomicU64,
+}
+
+impl Member for ThreadShared {
+    #[inline(always)]
+    fn state(&self) -> &AtomicU8 {
+        &self.state
+    }
+
+    #[inline(always)]
+    fn requests(&self) -> &AtomicU32 {
+        &self.requests
+    }
 }
 
 impl ThreadShared {
@@ -405,6 +409,11 @@ pub fn register(interpreter: &'static Interpreter, is_main: bool, native_limit: 
     shared.thread.store(&mut *thread, Ordering::Release);
     CURRENT.set(&mut *thread);
     THREADS.lock().push(shared);
+    // SAFETY: slots are never freed.
+    if unsafe { !(*slot).merge_queue.is_empty() } {
+        // Left behind, or added when the slot had been taken and this thread was not on the list yet.
+        shared.request(REQUEST_MERGE);
+    }
     crate::interp::tracing::watch_new_thread(&thread);
     thread
 }
@@ -414,6 +423,7 @@ pub fn unregister(mut thread: Box<Thread>) {
     thread.exception = None;
     thread.context = None;
     thread.dict = None;
+    thread.iteration_result = None;
     thread.asyncgen_firstiter = None;
     thread.asyncgen_finalizer = None;
     drop(crate::interp::tracing::replace_trace(None, &mut thread));
@@ -433,7 +443,9 @@ pub fn unregister(mut thread: Box<Thread>) {
     THREADS.lock().retain(|other| !std::ptr::eq(*other, shared));
     detach(&mut thread);
     shared.thread.store(null_mut(), Ordering::Release);
-    heap::give_slot_back(thread.slot);
+    if heap::give_slot_back(thread.slot) {
+        ask_for_idle_slots();
+    }
     CURRENT.set(null_mut());
     SLOT.set(null_mut());
     SLOT_ID.set(0xFFFE);
@@ -464,12 +476,16 @@ pub fn reset_after_fork(thread: &Thread) {
         }
         is_own
     });
+    let mut has_left = false;
     for shared in gone {
         let other = shared.thread.swap(null_mut(), Ordering::AcqRel);
         if !other.is_null() {
             // SAFETY: the thread was registered, so its state is whole; nobody else looks at it any more.
-            heap::give_slot_back(unsafe { (*other).slot });
+            has_left |= heap::give_slot_back(unsafe { (*other).slot });
         }
+    }
+    if has_left {
+        ask_for_idle_slots();
     }
     thread.shared.requests.fetch_and(!(REQUEST_STOP | REQUEST_GIL), Ordering::Relaxed);
     // SAFETY: a plain system call.
@@ -480,21 +496,11 @@ pub fn reset_after_fork(thread: &Thread) {
 pub fn attach(thread: &mut Thread) {
     super::gil::acquire(thread);
     let shared = thread.shared;
-    loop {
-        // Acquire: pairs with the Release of whoever held the thread.
-        match shared.state.compare_exchange(STATE_DETACHED, STATE_ATTACHED, Ordering::Acquire, Ordering::Relaxed) {
-            Ok(_) => {
-                // A world that began to stop before this thread was seen attached must not run beside it.
-                if !super::stop_the_world::is_stopping_without(shared) {
-                    break;
-                }
-                shared.state.store(STATE_DETACHED, Ordering::SeqCst);
-                super::stop_the_world::note_detached();
-                super::stop_the_world::wait_until_running();
-            }
-            Err(STATE_CLAIMED) => std::thread::yield_now(),
-            Err(_) => super::stop_the_world::wait_until_running(),
-        }
+    if super::gil::is_enabled() {
+        // The world is never stopped, and nobody claims; others may look.
+        shared.state.store(world::STATE_ATTACHED, Ordering::Release);
+    } else {
+        WORLD.attach(shared);
     }
     reclamation::attach(shared);
     stop_if_finalizing(thread);
@@ -525,10 +531,12 @@ pub fn detach(thread: &mut Thread) {
 fn detach_for(thread: &mut Thread, is_brief: bool) {
     let shared = thread.shared;
     reclamation::detach(shared);
-    // Release: everything done so far is visible to who claims or suspends the thread.
-    shared.state.store(STATE_DETACHED, Ordering::Release);
-    super::stop_the_world::note_detached();
-    super::gil::release(thread, is_brief);
+    if super::gil::is_enabled() {
+        shared.state.store(STATE_DETACHED, Ordering::Release);
+        super::gil::release(thread, is_brief);
+    } else {
+        WORLD.detach(shared);
+    }
 }
 
 impl Thread {
@@ -641,57 +649,88 @@ pub fn queue_for_owner(value: Value) {
     };
     // SAFETY: slots are never freed.
     let slot = unsafe { &*slot };
-    slot.merge_list.lock().push(value);
-    if !claim_idle_slot(slot) {
-        for_each_thread(|shared| {
-            let thread = shared.thread.load(Ordering::Acquire);
-            // SAFETY: a registered thread's `slot` field never changes; the list is locked, so the thread cannot
-            // unregister meanwhile.
-            if !thread.is_null() && unsafe { std::ptr::eq((*thread).slot, slot) } {
+    slot.merge_queue.push(value);
+    if claim_idle_slot(slot) {
+        return;
+    }
+    let mut claimed = None;
+    for_each_thread(|shared| {
+        let thread = shared.thread.load(Ordering::Acquire);
+        // SAFETY: a registered thread's `slot` field never changes; the list is locked, so the thread cannot
+        // unregister meanwhile.
+        if !thread.is_null() && unsafe { std::ptr::eq((*thread).slot, slot) } {
+            if !super::gil::is_enabled() && world::claim(shared) {
+                claimed = Some(shared);
+            } else {
                 shared.request(REQUEST_MERGE);
             }
-        });
+        }
+    });
+    if let Some(shared) = claimed {
+        // The owner waits for something, perhaps for long.
+        let mut ended = Vec::new();
+        slot.merge_queue.take_all().into_iter().for_each(|value| merge_entry(value, &mut ended));
+        WORLD.let_go(shared);
+        finish_ended(ended);
     }
 }
 
-/// If no thread has the slot, merges its list on the spot. Its objects die here.
-fn claim_idle_slot(slot: &HeapSlot) -> bool {
-    // Acquire: pairs with the Release of the thread that gave the slot back.
-    if slot.state.compare_exchange(heap::SLOT_FREE, heap::SLOT_CLAIMED, Ordering::Acquire, Ordering::Relaxed).is_err() {
-        return false;
+/// Merges an object in place of its owner; what that ends is put off.
+fn merge_entry(value: Value, ended: &mut Vec<(Value, AfterRelease)>) {
+    // SAFETY: the entry owns one reference; the slot or its thread is claimed, so the owner's words are ours.
+    match refcount::merge_queued(unsafe { &*value.header() }) {
+        AfterRelease::Alive => {}
+        after => ended.push((value, after)),
     }
-    let list = std::mem::take(&mut *slot.merge_list.lock());
-    let mut ended = Vec::new();
-    for value in list {
-        // SAFETY: the entry owns one reference; the slot is claimed, so its owner's words are ours.
-        match refcount::merge_queued(unsafe { &*value.header() }) {
-            AfterRelease::Alive => {}
-            after => ended.push((value, after)),
-        }
-    }
-    // Release: the merged words are visible to the next user of the slot.
-    slot.state.store(heap::SLOT_FREE, Ordering::Release);
+}
+
+fn finish_ended(ended: Vec<(Value, AfterRelease)>) {
     for (value, after) in ended {
         // SAFETY: what the counts said, exactly once.
         unsafe { crate::object::lifetime::follow_release(value, after) };
     }
-    true
 }
 
-/// Works off the merge list of this thread's slot.
+/// If no thread has the slot, merges its queue on the spot. Its objects die here.
+fn claim_idle_slot(slot: &HeapSlot) -> bool {
+    let mut ended = Vec::new();
+    let is_idle = slot.merge_queue.claim_idle(|value| merge_entry(value, &mut ended));
+    finish_ended(ended);
+    is_idle
+}
+
+/// Idle slots have objects on their merge queues.
+static LEFT_BEHIND: AtomicBool = AtomicBool::new(false);
+
+/// Asks all threads, one of which will come to a safepoint first, to work off the queues of idle slots.
+fn ask_for_idle_slots() {
+    LEFT_BEHIND.store(true, Ordering::Release);
+    for_each_thread(|shared| shared.request(REQUEST_MERGE));
+}
+
+/// Works off the merge queue of this thread's slot, and those of idle ones if a thread has left some behind.
 pub fn merge_own_list() {
     if !FREE_THREADED {
         return;
     }
     // SAFETY: the slot is this thread's.
     let slot = unsafe { &*heap_slot() };
-    let list = std::mem::take(&mut *slot.merge_list.lock());
+    let list = slot.merge_queue.take_all();
     if !list.is_empty() {
         slot.n_merges.store(slot.n_merges.load(Ordering::Relaxed) + list.len() as u64, Ordering::Relaxed);
     }
     for value in list {
         // SAFETY: the entry owns one reference.
         unsafe { finish_merge(value) };
+    }
+    if LEFT_BEHIND.load(Ordering::Relaxed) && LEFT_BEHIND.swap(false, Ordering::Acquire) {
+        for slot in heap::all_slots() {
+            // SAFETY: slots are never freed.
+            let slot = unsafe { &*slot };
+            if !slot.merge_queue.is_empty() {
+                claim_idle_slot(slot);
+            }
+        }
     }
 }
 
@@ -729,7 +768,7 @@ pub fn settle_merge_lists() {
     }
     for slot in heap::all_slots() {
         // SAFETY: slots are never freed; the world is stopped, so the words of all owners are ours.
-        let list = unsafe { std::mem::take(&mut *(*slot).merge_list.lock()) };
+        let list = unsafe { (*slot).merge_queue.take_all() };
         for value in list {
             // SAFETY: the entry owns one reference.
             unsafe { finish_merge(value) };
