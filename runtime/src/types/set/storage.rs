@@ -96,9 +96,19 @@ impl SetObject {
     #[inline(always)]
     fn load_from(&self, table: &Table, index: usize) -> Result<Option<Owned>, Replaced> {
         match table.key_slot(index).load_unlocked() {
-            Ok(key) if !FREE_THREADED || std::ptr::eq(table, self.table()) => Ok(key),
+            Ok(key) if self.is_current(table) => Ok(key),
             _ => self.load_from_locked_slow(table, index),
         }
+    }
+
+    /// Whether the block is in place. Without a GIL it may be replaced at any time.
+    #[inline(always)]
+    fn is_current(&self, table: &Table) -> bool {
+        #[cfg(loom)]
+        if crate::sync::modelled::leaves_out("second look") {
+            return true;
+        }
+        !FREE_THREADED || std::ptr::eq(table, self.table())
     }
 
     #[cold]
