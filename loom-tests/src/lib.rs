@@ -66,6 +66,12 @@ pub mod types {
         pub fn new() -> DictObject {
             DictObject::with_keys(crate::object::header::Header::new(1, 0, 0), table::Keys::allocate(3))
         }
+
+        impl DictObject {
+            pub fn header(&self) -> &crate::object::header::Header {
+                &self.header
+            }
+        }
     }
 
     pub mod set {
@@ -76,6 +82,22 @@ pub mod types {
         /// A set of the thread with slot 1.
         pub fn new() -> SetObject {
             SetObject::empty(crate::object::header::Header::new(1, 0, 0))
+        }
+
+        impl SetObject {
+            pub fn header(&self) -> &crate::object::header::Header {
+                &self.header
+            }
+
+            /// With the lock held.
+            pub fn insert(&self, key: crate::object::value::Value, hash: i64) {
+                self.insert_locked(key, hash);
+            }
+
+            /// With the lock held.
+            pub fn remove(&self, index: usize) -> Option<crate::object::value::Owned> {
+                self.remove_index_locked(index)
+            }
         }
     }
 }

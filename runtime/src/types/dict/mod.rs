@@ -275,19 +275,6 @@ impl DictObject {
         self.keys().n_entries()
     }
 
-    /// All entries at one moment.
-    pub fn entries(&self) -> Vec<Entry> {
-        let _guard = self.header.lock_leaf();
-        let keys = self.keys();
-        let mut out = Vec::with_capacity(self.len());
-        for index in 0..keys.n_entries() {
-            if let (Some(key), Some(value)) = (keys.load_key_locked(index), keys.load_value_locked(index)) {
-                out.push(Entry { key, value, hash: keys.entry_hash(index) });
-            }
-        }
-        out
-    }
-
     /// A new dict with the same entries.
     pub fn copy(&self) -> Owned {
         let new = with_capacity(self.len());

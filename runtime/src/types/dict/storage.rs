@@ -345,6 +345,19 @@ impl DictObject {
         }
     }
 
+    /// All entries at one moment.
+    pub fn entries(&self) -> Vec<Entry> {
+        let _guard = self.header.lock_leaf();
+        let keys = self.keys();
+        let mut out = Vec::with_capacity(self.len());
+        for index in 0..keys.n_entries() {
+            if let (Some(key), Some(value)) = (keys.load_key_locked(index), keys.load_value_locked(index)) {
+                out.push(Entry { key, value, hash: keys.entry_hash(index) });
+            }
+        }
+        out
+    }
+
     /// The version that a cache cell can name (0: none can be given) and the place of `key`'s value in the current block.
     pub fn cacheable_place(&self, key: Value) -> (u32, Option<usize>) {
         let _guard = self.header.lock_leaf();
