@@ -185,6 +185,28 @@ pub mod modelled {
     std::thread_local! {
         /// Of the test: loom runs all threads of a model on one thread of the system.
         static TIME_PASSES: Cell<bool> = const { Cell::new(false) };
+        static LEFT_OUT: Cell<Option<&'static str>> = const { Cell::new(None) };
+    }
+
+    /// While it lives a step of the code is left out: the mutant of a model.
+    pub struct Mutant(());
+
+    impl Mutant {
+        /// A mutant without the step that [`leaves_out`] asks for by this name.
+        pub fn without(step: &'static str) -> Mutant {
+            LEFT_OUT.set(Some(step));
+            Mutant(())
+        }
+    }
+
+    impl Drop for Mutant {
+        fn drop(&mut self) {
+            LEFT_OUT.set(None);
+        }
+    }
+
+    pub fn leaves_out(step: &str) -> bool {
+        LEFT_OUT.get() == Some(step)
     }
 
     /// Runs `mutant` with all fences of the calling thread left out.

@@ -130,9 +130,10 @@ impl Header {
 
     #[inline]
     pub fn set_flag(&self, flag: u8) {
-        // Relaxed: see `has_flag`. Under the GIL nobody writes in between.
+        // Release: a stale reader that finds the flag of what is in the block now (`is_deferred`) sees that its slot holds
+        // something else. Under the GIL nobody writes in between.
         if crate::object::refcount::FREE_THREADED {
-            self.flags.fetch_or(flag, Ordering::Relaxed);
+            self.flags.fetch_or(flag, Ordering::Release);
         } else {
             self.flags.store(self.flags.load(Ordering::Relaxed) | flag, Ordering::Relaxed);
         }
@@ -149,11 +150,11 @@ impl Header {
     #[inline]
     pub fn born_deferred(&self) {
         if crate::object::refcount::FREE_THREADED {
-            // Relaxed: nobody else has seen the object.
-            self.flags.fetch_or(FLAG_DEFERRED, Ordering::Relaxed);
+            // Release: nobody else has seen the object, but stale readers may look at its block (see `set_flag`).
             self.local_refs.store(0, Ordering::Relaxed);
             self.owner.store(OWNER_NONE, Ordering::Relaxed);
-            self.shared_refs.store(crate::object::refcount::BORN_DEFERRED, Ordering::Relaxed);
+            self.shared_refs.store(crate::object::refcount::BORN_DEFERRED, Ordering::Release);
+            self.flags.fetch_or(FLAG_DEFERRED, Ordering::Release);
         }
     }
 

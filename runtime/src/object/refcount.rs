@@ -416,8 +416,9 @@ pub fn retain_foreign(object: &Header, me: u16) {
         }
         let state = if word & STATE_MASK == UNSHARED { MAYBE_SHARED } else { word & STATE_MASK };
         let next = ((word & !STATE_MASK) + SHARED_ONE) | state;
-        // Relaxed: a reference exists under the lock, whose acquisition orders.
-        match object.shared_refs.compare_exchange_weak(word, next, Ordering::Relaxed, Ordering::Relaxed) {
+        // Release: a stale reader that takes a reference to what is in the block now (`try_retain`) sees that its slot holds
+        // something else.
+        match object.shared_refs.compare_exchange_weak(word, next, Ordering::Release, Ordering::Relaxed) {
             Ok(_) => return,
             Err(now) => word = now,
         }
@@ -429,8 +430,8 @@ pub fn mark_maybe_shared(object: &Header) {
     if FREE_THREADED && !object.is_immortal() {
         let mut word = object.shared_refs.load(Ordering::Relaxed);
         while word & STATE_MASK == UNSHARED {
-            // Relaxed: the caller holds a reference; the weak reference is published by its own store.
-            match object.shared_refs.compare_exchange_weak(word, word | MAYBE_SHARED, Ordering::Relaxed, Ordering::Relaxed)
+            // Release: as in `retain_foreign`.
+            match object.shared_refs.compare_exchange_weak(word, word | MAYBE_SHARED, Ordering::Release, Ordering::Relaxed)
             {
                 Ok(_) => return,
                 Err(now) => word = now,

@@ -15,36 +15,22 @@
 pub mod iterators;
 pub mod merge;
 pub mod methods;
+mod storage;
 pub mod table;
 pub mod views;
 
 use crate::exceptions::exc;
-use crate::object::header::Header;
 use crate::object::lifetime;
-use crate::object::value::{Owned, PyResult, Raised, Slot, Value};
-use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use crate::object::value::{Owned, PyResult, Raised, Value};
+use crate::sync::Ordering;
 use crate::threads::thread_state::Thread;
 use crate::types::builtin_types::{DICT, shapes};
 use crate::types::string::{self, StrObject};
 use crate::types::type_object::{TYPE_DICT_SUBCLASS, TypeObject};
 
-use table::{Keys, Lookup};
-
-#[repr(C)]
-pub struct DictObject {
-    header: Header,
-    keys: AtomicPtr<Keys>,
-    used: AtomicUsize,
-    /// Grows with each added or removed key.
-    changes: AtomicU32,
-}
-
-/// An entry as the iteration functions hand it out.
-pub struct Entry {
-    pub key: Owned,
-    pub value: Owned,
-    pub hash: i64,
-}
+pub use storage::{DictObject, Entry};
+use storage::{Place, Replaced, Verdict};
+use table::Keys;
 
 impl DictObject {
     /// The dict that `value` is; the caller knows that it is one (or of a subclass).
@@ -58,59 +44,6 @@ impl DictObject {
     #[inline(always)]
     pub fn value(&self) -> Value {
         Value::from_object(self)
-    }
-
-    #[inline(always)]
-    pub fn len(&self) -> usize {
-        // Relaxed: a snapshot.
-        self.used.load(Ordering::Relaxed)
-    }
-
-    #[inline(always)]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// A number that changes whenever a key is added or removed.
-    pub fn changes(&self) -> u32 {
-        self.changes.load(Ordering::Relaxed)
-    }
-
-    /// The current block. Valid until the next safepoint of this thread.
-    #[inline(always)]
-    pub(crate) fn keys(&self) -> &Keys {
-        // SAFETY: never null; a replaced block outlives this thread's next safepoint.
-        // Acquire: pairs with the Release that publishes a block.
-        unsafe { &*self.keys.load(Ordering::Acquire) }
-    }
-
-    /// Looks up a string key whose `__eq__` is `str`'s: never runs Python code unless the dict holds keys of other
-    /// types with the same hash. Returns `None` also in that rare case's failure to find it by identity or text.
-    #[inline]
-    pub fn get_str(&self, key: Value) -> Option<Owned> {
-        let string = StrObject::of(key);
-        loop {
-            let keys = self.keys();
-            let index = keys.find_str(key, string)?;
-            match keys.load_value(index, &self.header) {
-                Some(value) => return Some(value),
-                // Deleted, or moved to another block, in between.
-                None if std::ptr::eq(keys, self.keys()) => return None,
-                None => {}
-            }
-        }
-    }
-
-    /// As [`DictObject::get_str`] without taking a count.
-    pub fn peek_str(&self, key: Value) -> Option<Value> {
-        let keys = self.keys();
-        keys.peek_value(keys.find_str(key, StrObject::of(key))?)
-    }
-
-    /// As [`DictObject::get_str`] if the value is deferred (see [`Slot::peek_deferred`]): `None` says nothing.
-    pub fn peek_str_deferred(&self, key: Value) -> Option<Value> {
-        let keys = self.keys();
-        keys.value_slot(keys.find_str(key, StrObject::of(key))?).peek_deferred()
     }
 
     /// Looks up by text, for native code that has no string object at hand.
@@ -132,17 +65,12 @@ impl DictObject {
     /// As [`DictObject::get`] with the hash at hand.
     pub fn get_hashed(&self, key: Value, hash: i64, thread: &mut Thread) -> PyResult<Option<Owned>> {
         loop {
-            match self.find(key, hash, thread)? {
-                Lookup::Absent => return Ok(None),
-                Lookup::Found(index) => {
-                    let keys = self.keys();
-                    if let Some(value) = keys.load_value(index, &self.header) {
-                        return Ok(Some(value));
-                    }
-                    if std::ptr::eq(keys, self.keys()) {
-                        return Ok(None);
-                    }
-                }
+            let Some(found) = self.find(key, hash, thread)? else { return Ok(None) };
+            match self.load_value(&found) {
+                Ok(Some(value)) => return Ok(Some(value)),
+                // It is being deleted or moved: the lock says when that is done.
+                Ok(None) => drop(self.header.lock_leaf()),
+                Err(Replaced) => {}
             }
         }
     }
@@ -151,44 +79,24 @@ impl DictObject {
         Ok(self.get(key, thread)?.is_some())
     }
 
-    /// Finds the entry of `key`, running `__eq__` where needed. The index is that of the current block; it may be out of
-    /// date as soon as another thread writes.
-    fn find(&self, key: Value, hash: i64, thread: &mut Thread) -> PyResult<Lookup> {
-        'restart: loop {
-            let keys = self.keys();
-            let mut probe = keys.probe(hash);
-            loop {
-                let Some(index) = keys.next_candidate(&mut probe, hash) else { return Ok(Lookup::Absent) };
-                // Small ints need no count and no call.
-                if let Some(own) = keys.peek_key(index).filter(|own| Value::both_small_ints(*own, key)) {
-                    if own.small_int_payload() == key.small_int_payload() {
-                        return Ok(Lookup::Found(index));
-                    }
-                    continue;
-                }
-                let Some(candidate) = keys.load_key(index, &self.header) else { continue };
-                if candidate.is(key) {
-                    return Ok(Lookup::Found(index));
-                }
-                if string::is_exact(*candidate) && string::is_exact(key) {
-                    if StrObject::of(*candidate).equals(StrObject::of(key)) {
-                        return Ok(Lookup::Found(index));
-                    }
-                    continue;
-                }
-                let equal = crate::protocol::compare::equals(*candidate, key, thread)?;
-                // The comparison may have run anything: the block may be gone.
-                let now = self.keys();
-                if !std::ptr::eq(now, keys) || !now.holds_key(index, *candidate) {
-                    lifetime::release(candidate, thread);
-                    continue 'restart;
-                }
-                lifetime::release(candidate, thread);
-                if equal {
-                    return Ok(Lookup::Found(index));
-                }
+    /// Finds the entry of `key`, running `__eq__` where needed. It may be out of date as soon as another thread writes.
+    #[inline]
+    fn find(&self, key: Value, hash: i64, thread: &mut Thread) -> PyResult<Option<Place<'_>>> {
+        // Small ints need no count and no call.
+        let at_a_glance = |seen: Value| Value::both_small_ints(seen, key).then(|| seen.small_int_payload() == key.small_int_payload());
+        self.find_by(hash, at_a_glance, |candidate| {
+            if candidate.is(key) {
+                return Ok(Verdict::Same);
             }
-        }
+            if string::is_exact(*candidate) && string::is_exact(key) {
+                return Ok(if StrObject::of(*candidate).equals(StrObject::of(key)) { Verdict::Same } else { Verdict::Other });
+            }
+            let equal = crate::protocol::compare::equals(*candidate, key, thread)?;
+            let word = *candidate;
+            // Whether the entry still holds it is decided by the word alone.
+            lifetime::release(candidate, thread);
+            Ok(Verdict::Asked { equal, key: word })
+        })
     }
 
     /// `self[key] = value`. May run `__hash__` and `__eq__`, and whatever the death of the old value sets off.
@@ -205,7 +113,7 @@ impl DictObject {
             let guard = self.header.lock_leaf();
             let keys = self.keys();
             if keys.is_all_strings() {
-                let old = match keys.find_str(key, string) {
+                let old = match keys.find_str_locked(key, string) {
                     Some(index) => keys.replace_value_locked(index, value),
                     None => {
                         self.insert_locked(key, hash, value);
@@ -227,8 +135,8 @@ impl DictObject {
                 continue;
             }
             let old = match found {
-                Lookup::Found(index) => self.keys().replace_value_locked(index, value),
-                Lookup::Absent => {
+                Some(found) => self.keys().replace_value_locked(found.index, value),
+                None => {
                     self.insert_locked(key, hash, value);
                     None
                 }
@@ -238,20 +146,6 @@ impl DictObject {
                 lifetime::release(old, thread);
             }
             return Ok(());
-        }
-    }
-
-    /// Stores under a string key without running Python code; for namespaces that native code builds. The old value is
-    /// handed out.
-    pub fn set_str(&self, key: Value, value: Owned) -> Option<Owned> {
-        let string = StrObject::of(key);
-        let _guard = self.header.lock_leaf();
-        match self.keys().find_str(key, string) {
-            Some(index) => self.keys().replace_value_locked(index, value),
-            None => {
-                self.insert_locked(key, string.hash(), value);
-                None
-            }
         }
     }
 
@@ -270,8 +164,8 @@ impl DictObject {
             if self.changes() != changes {
                 continue;
             }
-            if let Lookup::Found(index) = found {
-                if let Some(value) = self.keys().load_value_locked(index) {
+            if let Some(found) = found {
+                if let Some(value) = self.keys().load_value_locked(found.index) {
                     return Ok((value, false));
                 }
             }
@@ -279,49 +173,6 @@ impl DictObject {
             drop(guard);
             return Ok((default.to_owned(), true));
         }
-    }
-
-    /// Appends an entry; the caller holds the lock and knows that the key is absent.
-    fn insert_locked(&self, key: Value, hash: i64, value: Owned) {
-        if !self.keys().has_room() {
-            self.resize_locked(self.len() + 1);
-        }
-        let keys = self.keys();
-        keys.reset_version();
-        keys.append_locked(key.to_owned(), hash, value);
-        self.used.store(self.len() + 1, Ordering::Relaxed);
-        self.changes.store(self.changes().wrapping_add(1), Ordering::Relaxed);
-    }
-
-    /// Moves the entries to a new block with room to grow.
-    fn resize_locked(&self, at_least: usize) {
-        self.resize_with_gap_locked(at_least, 0);
-    }
-
-    /// As `resize_locked`, with room for `gap` entries before the first.
-    fn resize_with_gap_locked(&self, at_least: usize, gap: usize) {
-        let old = self.keys.load(Ordering::Relaxed);
-        // SAFETY: the current block, which only the lock holder replaces.
-        let new = unsafe { (*old).rebuilt_locked(Keys::log2_for((at_least + gap).saturating_mul(3) / 2 + 1), gap) };
-        // Release: the block is complete before it can be found.
-        self.keys.store(new, Ordering::Release);
-        // SAFETY: unlinked; its references have moved to the new block.
-        unsafe { Keys::retire(old, false) };
-    }
-
-    /// Makes room for `n` entries in an empty dict, as a hint.
-    pub fn reserve(&self, n: usize) {
-        let _guard = self.header.lock_leaf();
-        let old = self.keys.load(Ordering::Relaxed);
-        // SAFETY: the current block.
-        if !self.is_empty() || !unsafe { (*old).is_shared_empty() } {
-            return;
-        }
-        // SAFETY: as in `resize_with_gap_locked`.
-        let new = unsafe { (*old).rebuilt_locked(Keys::log2_for(n), 0) };
-        self.keys.store(new, Ordering::Release);
-        // SAFETY: as in `resize_with_gap_locked`.
-        unsafe { Keys::retire(old, false) };
     }
 
     /// Removes `key` and hands out its value.
@@ -333,7 +184,7 @@ impl DictObject {
     pub fn remove_hashed(&self, key: Value, hash: i64, thread: &mut Thread) -> PyResult<Option<Owned>> {
         loop {
             let changes = self.changes();
-            let Lookup::Found(index) = self.find(key, hash, thread)? else { return Ok(None) };
+            let Some(Place { index, .. }) = self.find(key, hash, thread)? else { return Ok(None) };
             let guard = self.header.lock_leaf();
             if self.changes() != changes {
                 continue;
@@ -347,31 +198,12 @@ impl DictObject {
         }
     }
 
-    /// Removes a string key without running Python code.
-    pub fn remove_str(&self, key: Value) -> Option<Owned> {
-        let string = StrObject::of(key);
-        let guard = self.header.lock_leaf();
-        let index = self.keys().find_str(key, string)?;
-        let removed = self.remove_index_locked(index, string.hash(), false);
-        drop(guard);
-        removed.map(|(_, value)| value)
-    }
-
-    fn remove_index_locked(&self, index: usize, hash: i64, is_last: bool) -> Option<(Owned, Owned)> {
-        let keys = self.keys();
-        keys.reset_version();
-        let removed = keys.remove_locked(index, hash, is_last)?;
-        self.used.store(self.len() - 1, Ordering::Relaxed);
-        self.changes.store(self.changes().wrapping_add(1), Ordering::Relaxed);
-        Some(removed)
-    }
-
     /// Moves the entry of `key` behind or before all others. False if there is none.
     pub fn move_to_end(&self, key: Value, last: bool, thread: &mut Thread) -> PyResult<bool> {
         let hash = hash_key(key, thread)?;
         loop {
             let changes = self.changes();
-            let Lookup::Found(mut index) = self.find(key, hash, thread)? else { return Ok(false) };
+            let Some(Place { mut index, .. }) = self.find(key, hash, thread)? else { return Ok(false) };
             let guard = self.header.lock_leaf();
             if self.changes() != changes {
                 continue;
@@ -395,7 +227,7 @@ impl DictObject {
                 keys.prepend_locked(own_key, hash, value);
             }
             let removed = keys.remove_locked(index, hash, false);
-            self.changes.store(changes.wrapping_add(1), Ordering::Relaxed);
+            self.note_change();
             drop(guard);
             drop(removed);
             return Ok(true);
@@ -428,7 +260,7 @@ impl DictObject {
             unsafe { (*old).reset_version() };
             self.keys.store(Keys::empty(), Ordering::Release);
             self.used.store(0, Ordering::Relaxed);
-            self.changes.store(self.changes().wrapping_add(1), Ordering::Relaxed);
+            self.note_change();
             old
         };
         // SAFETY: unlinked; its references die with it.
@@ -438,88 +270,9 @@ impl DictObject {
         }
     }
 
-    /// The live entry at or after `position`, which is moved behind it. For iterators and native loops; an entry added
-    /// or removed meanwhile may or may not be seen.
-    #[inline]
-    pub fn next_entry(&self, position: &mut usize) -> Option<Entry> {
-        loop {
-            let keys = self.keys();
-            let index = *position;
-            if index >= keys.n_entries() {
-                return None;
-            }
-            *position = index + 1;
-            let (Some(key), Some(value)) = (keys.load_key(index, &self.header), keys.load_value(index, &self.header)) else {
-                continue;
-            };
-            return Some(Entry { key, value, hash: keys.entry_hash(index) });
-        }
-    }
-
-    /// As [`DictObject::next_entry`], the key alone.
-    #[inline]
-    pub fn next_key(&self, position: &mut usize) -> Option<Owned> {
-        loop {
-            let keys = self.keys();
-            let index = *position;
-            if index >= keys.n_entries() {
-                return None;
-            }
-            *position = index + 1;
-            if let Some(key) = keys.load_key(index, &self.header) {
-                return Some(key);
-            }
-        }
-    }
-
-    /// As [`DictObject::next_entry`], the value alone.
-    #[inline]
-    pub fn next_value(&self, position: &mut usize) -> Option<Owned> {
-        loop {
-            let keys = self.keys();
-            let index = *position;
-            if index >= keys.n_entries() {
-                return None;
-            }
-            *position = index + 1;
-            if let Some(value) = keys.load_value(index, &self.header) {
-                return Some(value);
-            }
-        }
-    }
-
-    /// The live entry before `position`, which is moved to it.
-    pub fn previous_entry(&self, position: &mut usize) -> Option<Entry> {
-        loop {
-            let keys = self.keys();
-            // Beyond the end: the entries are not those that the iteration began with.
-            if *position > keys.n_entries() {
-                return None;
-            }
-            *position = position.checked_sub(1)?;
-            let index = *position;
-            if let (Some(key), Some(value)) = (keys.load_key(index, &self.header), keys.load_value(index, &self.header)) {
-                return Some(Entry { key, value, hash: keys.entry_hash(index) });
-            }
-        }
-    }
-
     /// Where a backward iteration starts.
     pub fn end_position(&self) -> usize {
         self.keys().n_entries()
-    }
-
-    /// All entries at one moment.
-    pub fn entries(&self) -> Vec<Entry> {
-        let _guard = self.header.lock_leaf();
-        let keys = self.keys();
-        let mut out = Vec::with_capacity(self.len());
-        for index in 0..keys.n_entries() {
-            if let (Some(key), Some(value)) = (keys.load_key_locked(index), keys.load_value_locked(index)) {
-                out.push(Entry { key, value, hash: keys.entry_hash(index) });
-            }
-        }
-        out
     }
 
     /// A new dict with the same entries.
@@ -544,54 +297,6 @@ impl DictObject {
         Ok(())
     }
 
-    /// The version that a cache cell can name (0: none can be given) and the place of `key`'s value in the current block.
-    pub fn cacheable_place(&self, key: Value) -> (u32, Option<usize>) {
-        let _guard = self.header.lock_leaf();
-        let keys = self.keys();
-        if !keys.is_all_strings() {
-            return (0, None);
-        }
-        (keys.take_version_locked(), keys.find_str(key, StrObject::of(key)).map(|index| keys.place_of_value(index)))
-    }
-
-    /// The slot at a place, if the block still has the version that was given with it.
-    #[inline(always)]
-    fn cached_slot(&self, version: u32, place: usize) -> Option<&Slot> {
-        let keys = self.keys();
-        // SAFETY: a version belongs to one block.
-        if keys.version() == version { Some(unsafe { keys.value_at(place) }) } else { None }
-    }
-
-    /// If the block still has `version`, the value at `place`.
-    #[inline(always)]
-    pub fn get_cached(&self, version: u32, place: usize) -> Option<Owned> {
-        self.cached_slot(version, place)?.load(&self.header)
-    }
-
-    /// If the block still has `version`, the value at `place` as a word for a stack (see [`Slot::load_word`]).
-    #[inline(always)]
-    pub fn get_cached_word(&self, version: u32, place: usize) -> Option<u64> {
-        self.cached_slot(version, place)?.load_word(&self.header)
-    }
-
-    /// As [`DictObject::get_cached`] where that needs no atomic operation: `None` says nothing.
-    #[inline(always)]
-    pub fn get_cached_own(&self, version: u32, place: usize) -> Option<Owned> {
-        self.cached_slot(version, place)?.load_own()
-    }
-
-    /// Whether the block still has `version`.
-    #[inline(always)]
-    pub fn has_version(&self, version: u32) -> bool {
-        self.keys().version() == version
-    }
-
-    /// If the block still has `version`, the value at `place` without a count.
-    #[inline(always)]
-    pub fn peek_cached(&self, version: u32, place: usize) -> Option<Value> {
-        self.cached_slot(version, place)?.peek()
-    }
-
     /// Bytes of the object and its block, for `__sizeof__`.
     pub fn size(&self) -> usize {
         size_of::<DictObject>() + self.keys().size()
@@ -606,12 +311,7 @@ pub fn new() -> Owned {
 
 /// A new empty dict of a subclass.
 pub fn new_of_type(ty: &TypeObject) -> Owned {
-    lifetime::allocate_object(ty, |header| DictObject {
-        header,
-        keys: AtomicPtr::new(Keys::empty()),
-        used: AtomicUsize::new(0),
-        changes: AtomicU32::new(0),
-    })
+    lifetime::allocate_object(ty, |header| DictObject::with_keys(header, Keys::empty()))
 }
 
 /// A new dict with room for `n` entries.
@@ -698,7 +398,7 @@ pub unsafe fn clear(value: Value) {
         let old = dict.keys.load(Ordering::Relaxed);
         dict.keys.store(Keys::empty(), Ordering::Release);
         dict.used.store(0, Ordering::Relaxed);
-        dict.changes.store(dict.changes().wrapping_add(1), Ordering::Relaxed);
+        dict.note_change();
         old
     };
     // SAFETY: unlinked.

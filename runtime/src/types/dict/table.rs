@@ -3,17 +3,9 @@
 use std::alloc::{Layout, alloc, handle_alloc_error};
 
 use crate::memory::reclamation;
-use crate::object::header::Header;
 use crate::object::value::{Owned, Slot, Value};
-use crate::sync::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicUsize, Ordering};
+use crate::sync::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicUsize, Ordering, const_unless_loom};
 use crate::types::string::{self, StrObject};
-
-/// Where a key is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Lookup {
-    Found(usize),
-    Absent,
-}
 
 /// The header of a block; `1 << log2` indices of 1, 2 or 4 bytes and `capacity` entries follow.
 #[repr(C)]
@@ -47,28 +39,22 @@ const DUMMY: u32 = u32::MAX - 1;
 /// The smallest block: 8 indices, 5 entries.
 const MIN_LOG2: u8 = 3;
 
+#[cfg(not(loom))]
 struct SharedEmpty {
     keys: Keys,
     indices: [AtomicU8; 1],
 }
 
 /// The block of all empty dicts: no room, no keys.
-static SHARED_EMPTY: SharedEmpty = SharedEmpty {
-    keys: Keys {
-        log2: 0,
-        has_prepended: AtomicBool::new(false),
-        all_strings: AtomicBool::new(true),
-        version: AtomicU32::new(0),
-        n_entries: AtomicUsize::new(0),
-        capacity: 0,
-        first: AtomicUsize::new(0),
-        gap: AtomicUsize::new(0),
-        placed: AtomicUsize::new(0),
-    },
-    indices: [AtomicU8::new(u8::MAX)],
-};
+#[cfg(not(loom))]
+static SHARED_EMPTY: SharedEmpty = SharedEmpty { keys: Keys::new(0, 0), indices: [AtomicU8::new(u8::MAX)] };
 
+#[cfg(not(loom))]
 static NEXT_VERSION: AtomicU32 = AtomicU32::new(1);
+#[cfg(loom)]
+loom::lazy_static! {
+    static ref NEXT_VERSION: AtomicU32 = AtomicU32::new(1);
+}
 
 /// A position in the probe sequence.
 pub struct Probe {
@@ -78,9 +64,31 @@ pub struct Probe {
 }
 
 impl Keys {
+    const_unless_loom! {
+        fn new(log2: u8, capacity: usize) -> Keys {
+            Keys {
+                log2,
+                has_prepended: AtomicBool::new(false),
+                all_strings: AtomicBool::new(true),
+                version: AtomicU32::new(0),
+                n_entries: AtomicUsize::new(0),
+                capacity,
+                first: AtomicUsize::new(0),
+                gap: AtomicUsize::new(0),
+                placed: AtomicUsize::new(0),
+            }
+        }
+    }
+
+    #[cfg(not(loom))]
     pub fn empty() -> *mut Keys {
         let _ = &SHARED_EMPTY.indices;
         (&raw const SHARED_EMPTY.keys).cast_mut()
+    }
+
+    #[cfg(loom)]
+    pub fn empty() -> *mut Keys {
+        Box::into_raw(Box::new((Keys::new(0, 0), AtomicU8::new(u8::MAX)))).cast()
     }
 
     #[inline]
@@ -99,11 +107,11 @@ impl Keys {
 
     const fn index_width(log2: u8) -> usize {
         if log2 < 8 {
-            1
+            size_of::<AtomicU8>()
         } else if log2 < 16 {
-            2
+            size_of::<AtomicU16>()
         } else {
-            4
+            size_of::<AtomicU32>()
         }
     }
 
@@ -124,19 +132,21 @@ impl Keys {
             if block.is_null() {
                 handle_alloc_error(layout);
             }
-            block.cast::<Keys>().write(Keys {
-                log2,
-                has_prepended: AtomicBool::new(false),
-                all_strings: AtomicBool::new(true),
-                version: AtomicU32::new(0),
-                n_entries: AtomicUsize::new(0),
-                capacity,
-                first: AtomicUsize::new(0),
-                gap: AtomicUsize::new(0),
-                placed: AtomicUsize::new(0),
-            });
-            std::ptr::write_bytes(block.add(size_of::<Keys>()), 0xFF, entries_at - size_of::<Keys>());
-            std::ptr::write_bytes(block.add(entries_at), 0, layout.size() - entries_at);
+            block.cast::<Keys>().write(Keys::new(log2, capacity));
+            let indices = block.add(size_of::<Keys>());
+            for i in 0..1usize << log2 {
+                if log2 < 8 {
+                    indices.cast::<AtomicU8>().add(i).write(AtomicU8::new(u8::MAX));
+                } else if log2 < 16 {
+                    indices.cast::<AtomicU16>().add(i).write(AtomicU16::new(u16::MAX));
+                } else {
+                    indices.cast::<AtomicU32>().add(i).write(AtomicU32::new(u32::MAX));
+                }
+            }
+            for i in 0..capacity {
+                let entry = TableEntry { hash: AtomicI64::new(0), key: Slot::empty(), value: Slot::empty() };
+                block.add(entries_at).cast::<TableEntry>().add(i).write(entry);
+            }
             block.cast()
         }
     }
@@ -247,15 +257,28 @@ impl Keys {
         None
     }
 
-    /// The entry of a string key, by identity or text; keys of other types are passed over.
-    #[inline]
-    pub fn find_str(&self, key: Value, text: &StrObject) -> Option<usize> {
+    /// The entry of a string key, by identity or text; keys of other types are passed over. `hold` gives what a key slot
+    /// holds for the time of a comparison: a key read without a count could die under our eyes.
+    #[inline(always)]
+    pub fn find_str<E>(&self, key: Value, text: &StrObject, hold: impl Fn(&Slot) -> Result<Option<Owned>, E>) -> Result<Option<usize>, E> {
+        self.find_text(key, text, |slot, _| Ok(hold(slot)?.is_some_and(|held| is_text(*held, text))))
+    }
+
+    /// As [`Keys::find_str`] where nobody else changes the dict: the lock is held, or no other thread has ever been.
+    #[inline(always)]
+    pub fn find_str_locked(&self, key: Value, text: &StrObject) -> Option<usize> {
+        let Ok(found) = self.find_text::<std::convert::Infallible>(key, text, |_, seen| Ok(is_text(seen, text)));
+        found
+    }
+
+    #[inline(always)]
+    fn find_text<E>(&self, key: Value, text: &StrObject, is_same: impl Fn(&Slot, Value) -> Result<bool, E>) -> Result<Option<usize>, E> {
         let hash = text.hash();
         let mut probe = self.probe(hash);
         while probe.left > 0 {
             let index = self.index_at(probe.index);
             if index == EMPTY {
-                return None;
+                return Ok(None);
             }
             self.step(&mut probe);
             if index == DUMMY {
@@ -264,38 +287,13 @@ impl Keys {
             let entry = self.entry(index as usize);
             let Some(candidate) = entry.key.peek() else { continue };
             if candidate.bits() == key.bits() {
-                return Some(index as usize);
+                return Ok(Some(index as usize));
             }
-            if entry.hash.load(Ordering::Relaxed) == hash && self.same_text(candidate, text) {
-                return Some(index as usize);
+            if candidate.is_pointer() && entry.hash.load(Ordering::Relaxed) == hash && is_same(&entry.key, candidate)? {
+                return Ok(Some(index as usize));
             }
         }
-        None
-    }
-
-    /// Whether the key, read without a count, is a string with this text. In `pyrt-t` the key could be dying under our
-    /// eyes, so a reference is taken for the time of the comparison.
-    #[inline]
-    fn same_text(&self, candidate: Value, text: &StrObject) -> bool {
-        if !candidate.is_pointer() {
-            return false;
-        }
-        if !crate::object::refcount::FREE_THREADED || !crate::threads::thread_state::has_other_threads() {
-            return string::is_exact(candidate) && StrObject::of(candidate).equals(text);
-        }
-        if crate::object::lifetime::try_retain_pointer(candidate) {
-            // SAFETY: the count just taken.
-            let held = unsafe { Owned::from_raw(candidate) };
-            return string::is_exact(*held) && StrObject::of(*held).equals(text);
-        }
-        // An unshared key of another thread that is alive: its owner frees it only after the block is retired or the
-        // entry emptied under the lock, and this memory stays readable until our next safepoint.
-        string::is_exact(candidate) && StrObject::of(candidate).equals(text)
-    }
-
-    #[inline]
-    pub fn load_key(&self, index: usize, container: &Header) -> Option<Owned> {
-        self.entry(index).key.load(container)
+        Ok(None)
     }
 
     #[inline]
@@ -304,8 +302,8 @@ impl Keys {
     }
 
     #[inline(always)]
-    pub fn load_value(&self, index: usize, container: &Header) -> Option<Owned> {
-        self.entry(index).value.load(container)
+    pub fn key_slot(&self, index: usize) -> &Slot {
+        &self.entry(index).key
     }
 
     #[inline]
@@ -536,4 +534,10 @@ impl Keys {
         target.all_strings.store(self.is_all_strings(), Ordering::Relaxed);
         new
     }
+}
+
+/// Whether a value that the caller keeps alive is a string with this text.
+#[inline(always)]
+fn is_text(value: Value, text: &StrObject) -> bool {
+    string::is_exact(value) && StrObject::of(value).equals(text)
 }

@@ -127,9 +127,19 @@ impl ListObject {
         }
         match Array::slot(array, i).load_unlocked() {
             // A replaced array keeps its words without their counts: what it named may be another object by now.
-            Ok(item) if !crate::object::FREE_THREADED || std::ptr::eq(self.array.load(Ordering::Acquire), array) => item,
+            Ok(item) if self.is_current(array) => item,
             _ => self.get_locked_slow(i),
         }
+    }
+
+    /// Whether the array is in place. Without a GIL it may be replaced at any time.
+    #[inline(always)]
+    fn is_current(&self, array: *mut Array) -> bool {
+        #[cfg(loom)]
+        if crate::sync::modelled::leaves_out("second look") {
+            return true;
+        }
+        !crate::object::FREE_THREADED || std::ptr::eq(self.array.load(Ordering::Acquire), array)
     }
 
     #[cold]
@@ -147,7 +157,7 @@ impl ListObject {
             // SAFETY: as in `get`.
             if !array.is_null() && i < unsafe { (*array).capacity } {
                 if let Some(value) = Array::slot(array, i).peek_deferred() {
-                    if std::ptr::eq(self.array.load(Ordering::Acquire), array) {
+                    if self.is_current(array) {
                         return Some(value.deferred_borrowed().bits());
                     }
                 }

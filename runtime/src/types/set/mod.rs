@@ -9,13 +9,13 @@
 pub mod iterator;
 pub mod methods;
 pub mod operators;
+mod storage;
 pub mod table;
 
-use crate::object::header::Header;
 use crate::object::lifetime;
 use crate::object::value::{Owned, PyResult, Value};
 use crate::protocol::{compare, iterate};
-use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::Ordering;
 use crate::threads::thread_state::Thread;
 use crate::types::builtin_types::{FROZENSET, SET, shapes};
 use crate::types::dict::{self, DictObject};
@@ -26,26 +26,9 @@ pub use iterator::ITERATOR_SPEC;
 pub use methods::{FROZENSET_SPEC, SET_SPEC};
 pub use operators::{difference_update, intersection, symmetric_difference_update};
 
+pub use storage::{Entry, SetObject};
+use storage::Verdict;
 use table::Table;
-
-#[repr(C)]
-pub struct SetObject {
-    header: Header,
-    table: AtomicPtr<Table>,
-    used: AtomicUsize,
-    /// The cached hash of a frozenset, `u64::MAX` while unknown.
-    hash: AtomicU64,
-    /// Where `pop` looks first.
-    finger: AtomicUsize,
-    /// Grows with each added or removed key.
-    changes: AtomicU32,
-}
-
-/// A key with its hash.
-pub struct Entry {
-    pub key: Owned,
-    pub hash: i64,
-}
 
 /// Whether the value is a set or frozenset, or of a subclass.
 #[inline]
@@ -97,73 +80,24 @@ impl SetObject {
         unsafe { value.as_ref() }
     }
 
-    #[inline(always)]
-    pub fn len(&self) -> usize {
-        // Relaxed: a snapshot.
-        self.used.load(Ordering::Relaxed)
-    }
-
-    #[inline(always)]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// A number that changes whenever a key is added or removed.
-    pub fn changes(&self) -> u32 {
-        self.changes.load(Ordering::Relaxed)
-    }
-
-    #[inline(always)]
-    fn table(&self) -> &Table {
-        // SAFETY: never null; a replaced block outlives this thread's next safepoint.
-        // Acquire: pairs with the Release that publishes a block.
-        unsafe { &*self.table.load(Ordering::Acquire) }
-    }
-
-    /// Bytes of the block.
-    pub fn table_size(&self) -> usize {
-        self.table().size()
-    }
-
     /// The place of `key` in the current block, running `__eq__` where needed.
     fn find(&self, key: Value, hash: i64, thread: &mut Thread) -> PyResult<Option<usize>> {
-        'restart: loop {
-            let table = self.table();
-            let mut probe = table.probe(hash);
-            loop {
-                let Some((index, seen)) = table.next_candidate(&mut probe, hash) else { return Ok(None) };
-                if seen.is(key) {
-                    return Ok(Some(index));
-                }
-                let Some(candidate) = table.load_key(index, &self.header) else { continue };
-                if candidate.is(key) {
-                    return Ok(Some(index));
-                }
-                if string::is_exact(*candidate) && string::is_exact(key) {
-                    if StrObject::of(*candidate).equals(StrObject::of(key)) {
-                        return Ok(Some(index));
-                    }
-                    continue;
-                }
-                if Value::both_small_ints(*candidate, key) {
-                    if candidate.small_int_payload() == key.small_int_payload() {
-                        return Ok(Some(index));
-                    }
-                    continue;
-                }
-                let equal = compare::equals(*candidate, key, thread)?;
-                // The comparison may have run anything: the block may be gone.
-                let now = self.table();
-                let same = std::ptr::eq(now, table) && now.holds_key(index, *candidate);
-                lifetime::release(candidate, thread);
-                if !same {
-                    continue 'restart;
-                }
-                if equal {
-                    return Ok(Some(index));
-                }
+        self.find_by(hash, |seen| seen.is(key), |candidate| {
+            if candidate.is(key) {
+                return Ok(Verdict::Same);
             }
-        }
+            if string::is_exact(*candidate) && string::is_exact(key) {
+                return Ok(if StrObject::of(*candidate).equals(StrObject::of(key)) { Verdict::Same } else { Verdict::Other });
+            }
+            if Value::both_small_ints(*candidate, key) {
+                return Ok(if candidate.small_int_payload() == key.small_int_payload() { Verdict::Same } else { Verdict::Other });
+            }
+            let equal = compare::equals(*candidate, key, thread)?;
+            let word = *candidate;
+            // Whether the place still holds it is decided by the word alone.
+            lifetime::release(candidate, thread);
+            Ok(Verdict::Asked { equal, key: word })
+        })
     }
 
     /// Whether the set has `key`, whose hash is at hand.
@@ -189,23 +123,6 @@ impl SetObject {
         }
     }
 
-    /// Adds a key that the caller knows to be absent, holding the lock or the only reference.
-    fn insert_locked(&self, key: Value, hash: i64) {
-        if !self.table().has_room() {
-            let old = self.table.load(Ordering::Relaxed);
-            let size = Table::size_for(self.len() + 1);
-            // SAFETY: the current block, which only the lock holder replaces.
-            let new = unsafe { (*old).rebuilt_locked(size) };
-            // Release: the block is complete before it can be found.
-            self.table.store(new, Ordering::Release);
-            // SAFETY: unlinked; its keys have moved.
-            unsafe { Table::retire(old, false) };
-        }
-        self.table().insert_locked(key.to_owned(), hash);
-        self.used.store(self.len() + 1, Ordering::Relaxed);
-        self.changes.store(self.changes().wrapping_add(1), Ordering::Relaxed);
-    }
-
     /// Removes a key and hands it out.
     pub fn remove_hashed(&self, key: Value, hash: i64, thread: &mut Thread) -> PyResult<Option<Owned>> {
         loop {
@@ -216,27 +133,6 @@ impl SetObject {
                 return Ok(self.remove_index_locked(index));
             }
         }
-    }
-
-    fn remove_index_locked(&self, index: usize) -> Option<Owned> {
-        let removed = self.table().remove_locked(index)?;
-        self.used.store(self.len() - 1, Ordering::Relaxed);
-        self.changes.store(self.changes().wrapping_add(1), Ordering::Relaxed);
-        Some(removed)
-    }
-
-    /// Removes any key.
-    pub fn pop_any(&self) -> Option<Owned> {
-        let _guard = self.header.lock_leaf();
-        if self.is_empty() {
-            return None;
-        }
-        let table = self.table();
-        let n = table.n_places();
-        let start = self.finger.load(Ordering::Relaxed);
-        let index = (0..n).map(|i| start.wrapping_add(i) % n).find(|&index| table.peek_key(index).is_some())?;
-        self.finger.store(index + 1, Ordering::Relaxed);
-        self.remove_index_locked(index)
     }
 
     /// Puts the keys of a set that nobody else sees in place of its own, which die after the lock is released.
@@ -255,58 +151,13 @@ impl SetObject {
             let _guard = self.header.lock_leaf();
             let old = self.table.swap(new, Ordering::AcqRel);
             self.used.store(used, Ordering::Relaxed);
-            self.changes.store(self.changes().wrapping_add(1), Ordering::Relaxed);
+            self.note_change();
             old
         };
         // SAFETY: unlinked; its keys die with it.
         unsafe { Table::retire(old, true) };
         if crate::threads::thread_state::has_pending() {
             lifetime::drain_pending(thread);
-        }
-    }
-
-    /// The key at or after `position`, which is moved behind it.
-    #[inline]
-    pub fn next_entry(&self, position: &mut usize) -> Option<Entry> {
-        loop {
-            let table = self.table();
-            let index = *position;
-            if index >= table.n_places() {
-                return None;
-            }
-            *position = index + 1;
-            if table.peek_key(index).is_none() {
-                continue;
-            }
-            if let Some(key) = table.load_key(index, &self.header) {
-                return Some(Entry { key, hash: table.hash_at(index) });
-            }
-        }
-    }
-
-    /// All keys at one moment.
-    pub fn entries(&self) -> Vec<Entry> {
-        let _guard = self.header.lock_leaf();
-        let table = self.table();
-        let mut out = Vec::with_capacity(self.len());
-        for index in 0..table.n_places() {
-            if let Some(key) = table.load_key_locked(index) {
-                out.push(Entry { key, hash: table.hash_at(index) });
-            }
-        }
-        out
-    }
-
-    /// Fills an empty set that nobody else sees with distinct keys.
-    fn fill_new(&self, entries: &[Entry]) {
-        if entries.is_empty() {
-            return;
-        }
-        if self.table().is_shared_empty() {
-            self.table.store(Table::allocate(Table::size_for(entries.len()).max(8)), Ordering::Relaxed);
-        }
-        for entry in entries {
-            self.insert_locked(*entry.key, entry.hash);
         }
     }
 
@@ -334,14 +185,7 @@ impl SetObject {
 
 /// A new empty set or frozenset of type `ty`.
 pub fn new_of_type(ty: &TypeObject) -> Owned {
-    lifetime::allocate_object(ty, |header| SetObject {
-        header,
-        table: AtomicPtr::new(Table::empty()),
-        used: AtomicUsize::new(0),
-        hash: AtomicU64::new(u64::MAX),
-        finger: AtomicUsize::new(0),
-        changes: AtomicU32::new(0),
-    })
+    lifetime::allocate_object(ty, SetObject::empty)
 }
 
 /// A new empty set.
@@ -438,7 +282,7 @@ pub(crate) unsafe fn clear(value: Value) {
         let _guard = set.header.lock_leaf();
         let old = set.table.swap(Table::empty(), Ordering::AcqRel);
         set.used.store(0, Ordering::Relaxed);
-        set.changes.store(set.changes().wrapping_add(1), Ordering::Relaxed);
+        set.note_change();
         old
     };
     // SAFETY: unlinked.

@@ -7,7 +7,6 @@
 use std::alloc::{Layout, alloc, handle_alloc_error};
 
 use crate::memory::reclamation;
-use crate::object::header::Header;
 use crate::object::value::{Owned, Slot, Value};
 use crate::sync::{AtomicI64, AtomicUsize, Ordering};
 
@@ -30,6 +29,7 @@ pub struct Table {
 const DUMMY_HASH: i64 = -1;
 const MIN_SIZE: usize = 8;
 
+#[cfg(not(loom))]
 #[repr(C)]
 struct SharedEmpty {
     table: Table,
@@ -37,6 +37,7 @@ struct SharedEmpty {
 }
 
 /// The block of all empty sets.
+#[cfg(not(loom))]
 static SHARED_EMPTY: SharedEmpty = SharedEmpty {
     table: Table { mask: 0, capacity: 0, filled: AtomicUsize::new(0) },
     place: Place { hash: AtomicI64::new(0), key: Slot::empty() },
@@ -50,9 +51,16 @@ pub struct Probe {
 }
 
 impl Table {
+    #[cfg(not(loom))]
     pub fn empty() -> *mut Table {
         let _ = &SHARED_EMPTY.place;
         (&raw const SHARED_EMPTY).cast_mut().cast()
+    }
+
+    #[cfg(loom)]
+    pub fn empty() -> *mut Table {
+        let table = Table { mask: 0, capacity: 0, filled: AtomicUsize::new(0) };
+        Box::into_raw(Box::new((table, Place { hash: AtomicI64::new(0), key: Slot::empty() }))).cast()
     }
 
     pub fn is_shared_empty(&self) -> bool {
@@ -78,8 +86,10 @@ impl Table {
             if block.is_null() {
                 handle_alloc_error(layout);
             }
-            std::ptr::write_bytes(block, 0, layout.size());
             block.cast::<Table>().write(Table { mask: size - 1, capacity: size * 3 / 5, filled: AtomicUsize::new(0) });
+            for i in 0..size {
+                block.cast::<Table>().add(1).cast::<Place>().add(i).write(Place { hash: AtomicI64::new(0), key: Slot::empty() });
+            }
             block.cast()
         }
     }
@@ -132,10 +142,9 @@ impl Table {
         None
     }
 
-    /// A counted reference to the key at `index`.
-    #[inline]
-    pub fn load_key(&self, index: usize, container: &Header) -> Option<Owned> {
-        self.place(index).key.load(container)
+    #[inline(always)]
+    pub fn key_slot(&self, index: usize) -> &Slot {
+        &self.place(index).key
     }
 
     pub fn load_key_locked(&self, index: usize) -> Option<Owned> {
