@@ -158,6 +158,8 @@ define_slots! {
     subscript: BinaryFn, ass_subscript: SetAttrFn, contains: ContainsFn,
     await_: UnaryFn, aiter: UnaryFn, anext: UnaryFn,
     buffer: BufferFn,
+    // What iteration takes, where it is not what a subscript gives.
+    item: BinaryFn,
 }
 
 /// Subclasses may be made of the type.
