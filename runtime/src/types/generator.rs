@@ -261,9 +261,9 @@ pub fn delegate(generator: Value) -> Option<Owned> {
     None
 }
 
-/// Whether the object is finished: there is nothing for its finalizer to do.
+/// Whether the generator is finished: there is nothing for its finalizer to do.
 pub fn is_finished(value: Value) -> bool {
-    is_generator_like(value) && GeneratorObject::of_any(value).state() == State::Finished
+    GeneratorObject::of_any(value).state() == State::Finished
 }
 
 /// Whether a suspended generator stands at a plain `yield` outside of every `try`: closing it runs no code.
@@ -781,6 +781,7 @@ pub static GENERATOR_SPEC: TypeSpec = TypeSpec {
     ],
     dealloc: Some(dealloc),
     traverse: Some(traverse),
+    at_rest: Some(is_finished),
     ..TypeSpec::DEFAULT
 };
 
@@ -808,6 +809,7 @@ pub static COROUTINE_SPEC: TypeSpec = TypeSpec {
     ],
     dealloc: Some(dealloc),
     traverse: Some(traverse),
+    at_rest: Some(is_finished),
     ..TypeSpec::DEFAULT
 };
 
