@@ -751,6 +751,26 @@ pub(crate) unsafe fn traverse(value: Value, visit: &mut dyn FnMut(Value)) {
     }
 }
 
+/// Shows the locals of a generator that the calling thread is running, which `traverse` leaves to the stacks.
+pub fn for_each_running_local(value: Value, thread: &Thread, mut visit: impl FnMut(Value)) {
+    let object = GeneratorObject::of_any(value);
+    let mut frame = thread.frame;
+    // SAFETY: the chain of live frames of this thread, whose locals are words or empty.
+    unsafe {
+        while !frame.is_null() && frame != object.frame_ptr() {
+            frame = (*frame).previous;
+        }
+        if !frame.is_null() {
+            let locals = Frame::locals_ptr(frame);
+            for i in 0..(*frame).code().nlocalsplus as usize {
+                if let Some(held) = Value::from_slot(*locals.add(i)) {
+                    visit(held.unmarked());
+                }
+            }
+        }
+    }
+}
+
 /// `__sizeof__`, for asynchronous generators too.
 pub const SIZEOF: MethodDef = method("__sizeof__", NativeFn::NoArgs(sizeof), "-($self)", "Bytes of the object.");
 pub const CLASS_GETITEM: MethodDef =

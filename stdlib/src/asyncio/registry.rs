@@ -86,6 +86,16 @@ pub fn forget_thread() {
     }
 }
 
+/// In the child after `fork`: no loop runs there, and none of the tasks is the child's.
+pub fn reset_after_fork(thread: &mut Thread) {
+    drop((thread.event_loop.take(), thread.running_task.take()));
+    for registry in REGISTRIES.lock().all.iter() {
+        for listed in registry.tasks.lock().drain(..) {
+            task::of(listed).listing.registry.store(null_mut(), Ordering::Relaxed);
+        }
+    }
+}
+
 /// Lists a native task, if it is not listed yet.
 pub fn register(this: Value) {
     let listing = &task::of(this).listing;
