@@ -226,77 +226,129 @@ fn is_followed(value: Value) -> bool {
     value.is_pointer() && unsafe { (*value.header()).has_flag(FLAG_GC) } && !unsafe { (*value.header()).is_immortal() }
 }
 
+/// What the collection knows of each block: by its number, the count less the references from followed objects.
+struct Table {
+    entries: Vec<i32>,
+    pages: hashbrown::HashSet<usize>,
+    larges: hashbrown::HashSet<usize>,
+}
+
+/// An entry of a block that the collection does not look at.
+const SKIPPED: i32 = i32::MIN;
+/// An entry of an object that is reachable.
+const ALIVE: i32 = i32::MAX;
+
+impl Table {
+    /// The table of all followed objects, and their bytes. The world is stopped.
+    fn new() -> (Table, usize) {
+        let (mut n, mut pages, mut larges) = (0, hashbrown::HashSet::new(), hashbrown::HashSet::new());
+        for slot in heap::all_slots() {
+            // SAFETY: the world is stopped.
+            unsafe { HeapSlot::number_objects(slot, &mut n, &mut pages, &mut larges) };
+        }
+        let mut entries = vec![SKIPPED; n];
+        let mut bytes = 0;
+        for_each_followed(|header| {
+            // SAFETY: a live object of a numbered slot.
+            unsafe {
+                bytes += HeapSlot::block_size(header.cast());
+                if !(*header).is_immortal() && !(*header).has_flag(FLAG_FROZEN) {
+                    let count = refcount::count(&*header).clamp(0, i64::from(ALIVE - 1)) as i32;
+                    if let Some(entry) = entries.get_mut(HeapSlot::number_of(header)) {
+                        *entry = count;
+                    }
+                }
+            }
+        });
+        (Table { entries, pages, larges }, bytes)
+    }
+
+    /// The entry of what an object refers to; none if that is not followed.
+    #[inline]
+    fn entry(&mut self, held: Value) -> Option<&mut i32> {
+        if !is_followed(held) {
+            return None;
+        }
+        // SAFETY: a followed object that is not immortal lies in a numbered slot.
+        self.entries.get_mut(unsafe { HeapSlot::number_of(held.unmarked().header()) }).filter(|entry| **entry != SKIPPED)
+    }
+
+    /// Marks what is reachable, and puts it on the list of those to go on with.
+    #[inline]
+    fn mark(&mut self, held: Value, work: &mut Vec<Value>) {
+        if let Some(entry) = self.entry(held).filter(|entry| **entry != ALIVE) {
+            *entry = ALIVE;
+            work.push(held.unmarked());
+        }
+    }
+
+    /// As `mark` for a word of a stack, which may be the address of something that is not there any more.
+    fn mark_word(&mut self, word: Value, work: &mut Vec<Value>) {
+        // SAFETY: the world is stopped, the slots are numbered; a block has a readable header, and reads as dead if free.
+        unsafe {
+            let header = word.unmarked().header();
+            let is_small = HeapSlot::is_block(header as usize, &self.pages);
+            if is_small && (*header).is_dead() {
+                return;
+            }
+            if is_small || self.larges.contains(&(header as usize)) {
+                self.mark(word, work);
+            }
+        }
+    }
+}
+
+/// Shows all live objects that are followed. The world is stopped.
+fn for_each_followed(mut visit: impl FnMut(*mut Header)) {
+    for slot in heap::all_slots() {
+        // SAFETY: the world is stopped.
+        unsafe { HeapSlot::visit_objects(slot, &mut visit) };
+    }
+}
+
 /// Finds the unreachable objects and takes a reference to each.
 fn find_garbage(thread: &mut Thread) -> Vec<Owned> {
     let stopped = stop_the_world::stop(thread);
     // Counts: what queues owe is settled first.
     zero_counts::settle();
-    let mut counts: HashMap<u64, i64> = HashMap::new();
-    let mut bytes = 0usize;
-    for slot in heap::all_slots() {
-        // SAFETY: the world is stopped.
-        unsafe {
-            HeapSlot::visit_objects(slot, |header| {
-                bytes += HeapSlot::block_size(header.cast());
-                if !(*header).is_immortal() && !(*header).has_flag(FLAG_FROZEN) {
-                    counts.insert(header as u64, refcount::count(&*header));
-                }
-            });
-        }
-    }
+    let (mut table, bytes) = Table::new();
     LIVE_BYTES.store(bytes, Ordering::Relaxed);
-    let objects: Vec<u64> = counts.keys().copied().collect();
-    for &address in &objects {
-        // SAFETY: in the table: a live object.
+    for_each_followed(|header| {
+        // SAFETY: a live object.
         unsafe {
-            let header = address as *mut Header;
+            let object = Value::from_header(header);
+            if table.entry(object).is_none() {
+                return;
+            }
             if let Some(traverse) = shape::type_of_header(&*header).traverse.get() {
-                traverse(Value::from_header(header), &mut |held| {
-                    if is_followed(held) {
-                        if let Some(count) = counts.get_mut(&(held.unmarked().bits())) {
-                            *count -= 1;
-                        }
+                traverse(object, &mut |held| {
+                    if let Some(count) = table.entry(held) {
+                        *count -= 1;
                     }
                 });
             }
         }
-    }
+    });
     // Roots: held from outside. Deferred objects are also held by uncounted words on stacks, and classes by the shapes
     // of their instances.
-    let mut work: Vec<u64> = Vec::new();
-    let mut alive: hashbrown::HashSet<u64> = hashbrown::HashSet::with_capacity(objects.len());
-    let mark = |address: u64, alive: &mut hashbrown::HashSet<u64>, work: &mut Vec<u64>| {
-        if counts.contains_key(&address) && alive.insert(address) {
-            work.push(address);
+    let mut work: Vec<Value> = Vec::new();
+    for_each_stack_word(|word| table.mark_word(word, &mut work));
+    mark_reachable(&mut table, &mut work);
+    for_each_followed(|header| {
+        let object = Value::from_header(header);
+        if table.entry(object).is_some_and(|count| *count > 0 && *count != ALIVE) {
+            table.mark(object, &mut work);
+            mark_reachable(&mut table, &mut work);
         }
-    };
-    for (&address, &count) in &counts {
-        if count > 0 && alive.insert(address) {
-            work.push(address);
+    });
+    let mut garbage = Vec::new();
+    for_each_followed(|header| {
+        let object = Value::from_header(header);
+        if table.entry(object).is_some_and(|count| *count != ALIVE) {
+            // Not freed yet; the reference keeps it until it is cleared.
+            garbage.push(object.to_owned());
         }
-    }
-    for_each_stack_word(|word| mark(word.unmarked().bits(), &mut alive, &mut work));
-    while let Some(address) = work.pop() {
-        // SAFETY: as above.
-        unsafe {
-            let header = address as *mut Header;
-            let ty = shape::type_of_header(&*header);
-            mark(ty.value().bits(), &mut alive, &mut work);
-            if let Some(traverse) = ty.traverse.get() {
-                traverse(Value::from_header(header), &mut |held| {
-                    if held.is_pointer() {
-                        mark(held.unmarked().bits(), &mut alive, &mut work);
-                    }
-                });
-            }
-        }
-    }
-    let garbage: Vec<Owned> = objects
-        .into_iter()
-        .filter(|address| !alive.contains(address))
-        // SAFETY: unreachable but not freed; the reference keeps it until it is cleared.
-        .map(|address| Value::from_header(address as *const Header).to_owned())
-        .collect();
+    });
     thread_state::reset_gc_bytes();
     for slot in heap::all_slots() {
         // SAFETY: slots are never freed; the world is stopped.
@@ -308,6 +360,20 @@ fn find_garbage(thread: &mut Thread) -> Vec<Owned> {
     reclamation::reclaim_all();
     drop(stopped);
     garbage
+}
+
+/// Marks all that the objects on the list lead to.
+fn mark_reachable(table: &mut Table, work: &mut Vec<Value>) {
+    while let Some(object) = work.pop() {
+        // SAFETY: a live object.
+        unsafe {
+            let ty = shape::type_of_header(&*object.header());
+            table.mark(ty.value(), work);
+            if let Some(traverse) = ty.traverse.get() {
+                traverse(object, &mut |held| table.mark(held, work));
+            }
+        }
+    }
 }
 
 /// Clears the garbage: weak references and finalizers first; what they bring back to life stays. Gives the number of

@@ -83,6 +83,10 @@ struct Page {
     limit: u32,
     /// Blocks freed by other threads, linked; taken by the owner as a whole.
     remote_free: AtomicU32,
+    /// 2³² / `block_size`, rounded up: what offsets are multiplied with to be divided. Exact, for they are below 2¹⁶.
+    reciprocal: u32,
+    /// The number of the first block in the collection that is going on ([`number_objects`](HeapSlot::number_objects)).
+    first_number: usize,
 }
 
 const FIRST_BLOCK: u32 = size_of::<Page>() as u32;
@@ -201,7 +205,8 @@ struct LargePrefix {
     /// Index in the slot's `large` list; `usize::MAX` when not listed.
     index: usize,
     slot: *mut HeapSlot,
-    unused: usize,
+    /// See [`Page::first_number`].
+    number: usize,
 }
 
 impl HeapSlot {
@@ -386,6 +391,8 @@ impl HeapSlot {
                 bump: FIRST_BLOCK,
                 limit: FIRST_BLOCK + room / block_size * block_size,
                 remote_free: AtomicU32::new(0),
+                reciprocal: (1u64 << 32).div_ceil(u64::from(block_size)) as u32,
+                first_number: 0,
             });
             (*this).pages.push(page);
             page
@@ -403,7 +410,7 @@ impl HeapSlot {
                 return null_mut();
             }
             LARGE_BYTES.fetch_add(size as u64, Ordering::Relaxed);
-            raw.cast::<LargePrefix>().write(LargePrefix { size, index: usize::MAX, slot: this, unused: 0 });
+            raw.cast::<LargePrefix>().write(LargePrefix { size, index: usize::MAX, slot: this, number: 0 });
             raw.add(size_of::<LargePrefix>())
         }
     }
@@ -535,6 +542,60 @@ impl HeapSlot {
                 (*((block as usize & !(PAGE_SIZE - 1)) as *const Page)).block_size as usize
             }
         }
+    }
+
+    /// Numbers the blocks of the slot's object pages and its large objects from `next` on, for tables of a collection.
+    /// Their addresses are added to `pages` and `larges`.
+    ///
+    /// # Safety
+    /// The world is stopped, and nothing is allocated or freed before it runs again.
+    pub unsafe fn number_objects(this: *mut HeapSlot, next: &mut usize, pages: &mut hashbrown::HashSet<usize>, larges: &mut hashbrown::HashSet<usize>) {
+        // SAFETY: nobody allocates or frees meanwhile.
+        unsafe {
+            for &page in &(*this).pages {
+                if (*page).kind == Kind::Object {
+                    (*page).first_number = *next;
+                    *next += (((*page).bump - FIRST_BLOCK) / (*page).block_size) as usize;
+                    pages.insert(page as usize);
+                }
+            }
+            for &address in (*this).large.lock().iter() {
+                (*(address as *mut u8).sub(size_of::<LargePrefix>()).cast::<LargePrefix>()).number = *next;
+                *next += 1;
+                larges.insert(address);
+            }
+        }
+    }
+
+    /// The number of a followed object.
+    ///
+    /// # Safety
+    /// As above; the object's slot has been numbered.
+    #[inline]
+    pub unsafe fn number_of(header: *const Header) -> usize {
+        // SAFETY: the object lies in a page or behind a prefix.
+        unsafe {
+            if (*header).has_flag(FLAG_LARGE) {
+                return (*header.cast::<u8>().sub(size_of::<LargePrefix>()).cast::<LargePrefix>()).number;
+            }
+            let page = (header as usize & !(PAGE_SIZE - 1)) as *const Page;
+            let offset = (header as usize & (PAGE_SIZE - 1)) as u32 - FIRST_BLOCK;
+            (*page).first_number + ((u64::from(offset) * u64::from((*page).reciprocal)) >> 32) as usize
+        }
+    }
+
+    /// Whether a word is the address of a block in one of the numbered pages that has been used.
+    ///
+    /// # Safety
+    /// As above; `pages` are those that have been numbered.
+    pub unsafe fn is_block(address: usize, pages: &hashbrown::HashSet<usize>) -> bool {
+        let (start, offset) = (address & !(PAGE_SIZE - 1), (address & (PAGE_SIZE - 1)) as u32);
+        if !pages.contains(&start) {
+            return false;
+        }
+        // SAFETY: one of our pages.
+        let page = unsafe { &*(start as *const Page) };
+        offset >= FIRST_BLOCK && offset < page.bump && (offset - FIRST_BLOCK).is_multiple_of(page.block_size)
     }
 
     /// Calls `visit` for each live object of the slot that the collector follows.
