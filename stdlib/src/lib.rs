@@ -4,6 +4,7 @@ pub mod abc;
 pub mod accounts;
 pub mod array;
 pub mod ast;
+pub mod asyncio;
 pub mod atexit;
 pub mod binascii;
 pub mod bisect;
@@ -85,6 +86,7 @@ pub static MODULES: &[NativeModule] = &[
     accounts::PWD,
     array::MODULE,
     ast::MODULE,
+    asyncio::MODULE,
     atexit::MODULE,
     binascii::MODULE,
     bisect::MODULE,

@@ -233,8 +233,15 @@ fn find_garbage(thread: &mut Thread) -> (Vec<Owned>, Duration) {
     // Counts: what queues owe is settled first.
     zero_counts::settle();
     let slots = heap::all_slots();
-    // SAFETY: the world is stopped, here and below: objects that are not free are alive, and nobody changes them.
-    slots.iter().for_each(|&slot| unsafe { HeapSlot::clear_marks(slot) });
+    // The world is stopped, here and below: objects that are not free are alive, and nobody changes them.
+    let mut blocks = heap::Blocks::default();
+    for &slot in &slots {
+        // SAFETY: see above.
+        unsafe {
+            HeapSlot::clear_marks(slot);
+            HeapSlot::note_blocks(slot, &mut blocks);
+        }
+    }
     // Most objects are reachable from modules and frames. Words on stacks need not be counted: what they lead to is alive
     // whatever its count.
     let mut roots = Reachable::default();
@@ -244,7 +251,12 @@ fn find_garbage(thread: &mut Thread) -> (Vec<Owned>, Duration) {
             roots.push(held);
         }
     }
-    for_each_stack_word(|word| roots.push(word));
+    for_each_stack_word(|word| {
+        // SAFETY: see above.
+        if unsafe { blocks.has_live(word.unmarked().header()) } {
+            roots.push(word);
+        }
+    });
     // SAFETY: see above.
     unsafe { roots.mark(LIVE_BYTES.load(Ordering::Relaxed)) };
     // Of the others, those are alive that are referred to from outside: by native code, by thread states, by what the

@@ -10,6 +10,8 @@
 
 mod collector_notes;
 
+pub use collector_notes::Blocks;
+
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::null_mut;
 

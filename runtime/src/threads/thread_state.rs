@@ -110,6 +110,9 @@ pub struct Thread {
     /// `contextvars.Context` of the thread.
     pub context: Option<Owned>,
     pub context_version: u64,
+    /// `asyncio`: the running event loop, and the task that it runs. Others read them in a stopped world.
+    pub event_loop: Option<Owned>,
+    pub running_task: Option<Owned>,
     /// Async generator hooks (`sys.set_asyncgen_hooks`).
     pub asyncgen_firstiter: Option<Owned>,
     pub asyncgen_finalizer: Option<Owned>,
@@ -382,6 +385,8 @@ pub fn register(interpreter: &'static Interpreter, is_main: bool, native_limit: 
         repr_active: Vec::new(),
         context: None,
         context_version: 0,
+        event_loop: None,
+        running_task: None,
         asyncgen_firstiter: None,
         asyncgen_finalizer: None,
         coroutine_origin_depth: 0,
@@ -422,6 +427,8 @@ pub fn register(interpreter: &'static Interpreter, is_main: bool, native_limit: 
 pub fn unregister(mut thread: Box<Thread>) {
     thread.exception = None;
     thread.context = None;
+    thread.event_loop = None;
+    thread.running_task = None;
     thread.dict = None;
     thread.iteration_result = None;
     thread.asyncgen_firstiter = None;

@@ -6,6 +6,8 @@
 
 use std::ptr::null_mut;
 
+use hashbrown::HashSet;
+
 use super::{HeapSlot, Kind, LargePrefix, PAGE_SIZE, Page, first_block, page_of};
 use crate::object::header::{DEAD, FLAG_GC, FLAG_LARGE, Header};
 use crate::sync::{AtomicI64, AtomicU32, AtomicU64, Ordering};
@@ -78,6 +80,18 @@ impl HeapSlot {
             for &address in (*this).large.lock().iter() {
                 (*(address as *mut u8).sub(size_of::<LargePrefix>()).cast::<LargePrefix>()).mark.store(0, Ordering::Relaxed);
             }
+        }
+    }
+
+    /// Adds the slot's objects to `blocks`.
+    ///
+    /// # Safety
+    /// The world is stopped.
+    pub unsafe fn note_blocks(this: *mut HeapSlot, blocks: &mut Blocks) {
+        // SAFETY: nobody allocates or frees meanwhile.
+        unsafe {
+            blocks.pages.extend((*this).pages.iter().filter(|page| (***page).kind == Kind::Object).map(|page| *page as usize));
+            blocks.larges.extend((*this).large.lock().iter());
         }
     }
 
@@ -180,6 +194,28 @@ impl HeapSlot {
                 }
             }
         }
+    }
+}
+
+/// Where objects are.
+#[derive(Default)]
+pub struct Blocks {
+    pages: HashSet<usize>,
+    larges: HashSet<usize>,
+}
+
+impl Blocks {
+    /// Whether the word is the address of a live object of a heap. Above what an instruction has taken from a stack, words
+    /// may stand for objects that are gone.
+    ///
+    /// # Safety
+    /// The world is stopped, and all slots have been noted. The word was an object once.
+    pub unsafe fn has_live(&self, header: *mut Header) -> bool {
+        if self.pages.contains(&(page_of(header.cast()) as usize)) {
+            // SAFETY: the page of objects keeps readable headers; a block's place never changes.
+            return unsafe { (*header).shared_refs.load(Ordering::Relaxed) != DEAD };
+        }
+        self.larges.contains(&(header as usize))
     }
 }
 
