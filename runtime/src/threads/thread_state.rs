@@ -104,6 +104,8 @@ pub struct Thread {
     /// `contextvars.Context` of the thread.
     pub context: Option<Owned>,
     pub context_version: u64,
+    /// The current context of `decimal`, for a value of `context_version`.
+    pub decimal_context: Option<(u64, Owned)>,
     /// Async generator hooks (`sys.set_asyncgen_hooks`).
     pub asyncgen_firstiter: Option<Owned>,
     pub asyncgen_finalizer: Option<Owned>,
@@ -376,6 +378,7 @@ pub fn register(interpreter: &'static Interpreter, is_main: bool, native_limit: 
         repr_active: Vec::new(),
         context: None,
         context_version: 0,
+        decimal_context: None,
         asyncgen_firstiter: None,
         asyncgen_finalizer: None,
         coroutine_origin_depth: 0,
@@ -411,6 +414,7 @@ pub fn register(interpreter: &'static Interpreter, is_main: bool, native_limit: 
 pub fn unregister(mut thread: Box<Thread>) {
     thread.exception = None;
     thread.context = None;
+    thread.decimal_context = None;
     thread.dict = None;
     thread.asyncgen_firstiter = None;
     thread.asyncgen_finalizer = None;
