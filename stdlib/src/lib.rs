@@ -15,6 +15,7 @@ pub mod collections;
 pub mod contextvars;
 pub mod csv;
 pub mod datetime;
+pub mod decimal;
 pub mod decompression;
 pub mod duration;
 pub mod errno;
@@ -97,6 +98,7 @@ pub static MODULES: &[NativeModule] = &[
     contextvars::MODULE,
     csv::MODULE,
     datetime::MODULE,
+    decimal::MODULE,
     errno::MODULE,
     faulthandler::MODULE,
     fcntl::MODULE,

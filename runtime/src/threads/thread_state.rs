@@ -113,6 +113,8 @@ pub struct Thread {
     /// `asyncio`: the running event loop, and the task that it runs. Others read them in a stopped world.
     pub event_loop: Option<Owned>,
     pub running_task: Option<Owned>,
+    /// The current context of `decimal`, for a value of `context_version`.
+    pub decimal_context: Option<(u64, Owned)>,
     /// Async generator hooks (`sys.set_asyncgen_hooks`).
     pub asyncgen_firstiter: Option<Owned>,
     pub asyncgen_finalizer: Option<Owned>,
@@ -387,6 +389,7 @@ pub fn register(interpreter: &'static Interpreter, is_main: bool, native_limit: 
         context_version: 0,
         event_loop: None,
         running_task: None,
+        decimal_context: None,
         asyncgen_firstiter: None,
         asyncgen_finalizer: None,
         coroutine_origin_depth: 0,
@@ -429,6 +432,7 @@ pub fn unregister(mut thread: Box<Thread>) {
     thread.context = None;
     thread.event_loop = None;
     thread.running_task = None;
+    thread.decimal_context = None;
     thread.dict = None;
     thread.iteration_result = None;
     thread.asyncgen_firstiter = None;
