@@ -444,10 +444,14 @@ pub fn unregister(mut thread: Box<Thread>) {
     if unsafe { !(*thread.slot).zero_counts.lock().is_empty() } {
         crate::memory::zero_counts::reap(&mut thread);
     }
-    while has_pending() {
+    // Merging may end objects whose finalizers are to run, and those may leave more to be merged.
+    loop {
+        merge_own_list();
+        if !has_pending() {
+            break;
+        }
         crate::object::lifetime::drain_pending(&mut thread);
     }
-    merge_own_list();
     reclamation::abandon();
     let shared = thread.shared;
     let _going = COMING_AND_GOING.lock();
