@@ -1,6 +1,6 @@
 //! `type`: classes as objects. Creation is in class_creation.rs, the MRO in class_mro.rs.
 
-use crate::object::lifetime;
+use crate::object::{lifetime, refcount};
 use crate::object::value::{Owned, PyResult, Value};
 use crate::protocol::args::{Args, KwNames};
 use crate::protocol::attribute::{self, lookup_type};
@@ -145,18 +145,30 @@ pub fn is_cached_kind(value: Value) -> bool {
 pub fn bump_versions(ty: &TypeObject) {
     // The root first: one that is replaced meanwhile is on the list already.
     let root = ty.root_shape();
-    let (shapes, subclasses) = {
-        let lists = ty.lists.lock();
-        (lists.shapes.clone(), lists.subclasses.clone())
-    };
+    let shapes = ty.lists.lock().shapes.clone();
     crate::object::shape::entry(root).bump_version();
     for shape in shapes {
         crate::object::shape::entry(shape).bump_version();
     }
-    for subclass in subclasses {
-        // SAFETY: a class leaves its bases' lists before it is freed.
-        bump_versions(unsafe { &*subclass });
+    for subclass in subclasses(ty) {
+        bump_versions(TypeObject::of(*subclass));
     }
+}
+
+/// The classes made directly from this one that are alive.
+pub fn subclasses(ty: &TypeObject) -> Vec<Owned> {
+    let lists = ty.lists.lock();
+    // SAFETY: a class that dies leaves its bases' lists, under their locks, before its memory is given back.
+    let classes = lists.subclasses.iter().map(|class| unsafe { (**class).value() });
+    // SAFETY: the count just taken.
+    classes.filter(|class| lifetime::try_retain_pointer(*class)).map(|class| unsafe { Owned::from_raw(class) }).collect()
+}
+
+/// Puts a class on the list of a base.
+pub fn add_subclass(base: &TypeObject, class: &TypeObject) {
+    // Other threads may find it on the list and take references.
+    refcount::mark_maybe_shared(&class.header);
+    base.lists.lock().subclasses.push(std::ptr::from_ref(class).cast_mut());
 }
 
 /// Sets the slots that `name` stands for in `ty` and in derived classes that inherit the method.
@@ -165,10 +177,8 @@ fn update_slots_recursively(ty: &TypeObject, name: Value) {
         ty.set_flag(TYPE_HAS_DEL, crate::protocol::attribute::lookup_mro(ty, name).is_some());
     }
     type_setup::update_slots(ty, Some(name));
-    let subclasses = ty.lists.lock().subclasses.clone();
-    for subclass in subclasses {
-        // SAFETY: as in `bump_versions`.
-        let subclass = unsafe { &*subclass };
+    for subclass in subclasses(ty) {
+        let subclass = TypeObject::of(*subclass);
         if subclass.dict().is_none_or(|dict| dict.get_str(name).is_none()) {
             update_slots_recursively(subclass, name);
         }
@@ -533,9 +543,7 @@ fn method_mro(this: Value, thread: &mut Thread) -> PyResult {
 }
 
 fn method_subclasses(this: Value, _thread: &mut Thread) -> PyResult {
-    // SAFETY: a class leaves its bases' lists before it is freed.
-    let classes = TypeObject::of(this).lists.lock().subclasses.iter().map(|class| unsafe { (**class).value().to_owned() }).collect();
-    Ok(list::from_vec(classes))
+    Ok(list::from_vec(subclasses(TypeObject::of(this))))
 }
 
 fn method_prepare(_class: Value, _args: Args<'_>, _kwnames: KwNames, _thread: &mut Thread) -> PyResult {

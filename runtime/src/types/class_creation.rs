@@ -239,7 +239,7 @@ fn create(meta: &TypeObject, name: Value, bases: Value, namespace: Value, thread
     let mro = linearize(ty, meta, thread)?;
     drop(ty.mro.replace(&ty.header, Some(mro)));
     for &one in TupleObject::of(*bases).items() {
-        TypeObject::of(one).lists.lock().subclasses.push(std::ptr::from_ref(ty).cast_mut());
+        class::add_subclass(TypeObject::of(one), ty);
     }
     type_setup::update_slots(ty, None);
     if let Some(mro) = ty.mro() {
@@ -544,6 +544,11 @@ pub fn set_bases(class: Value, value: Option<Value>, thread: &mut Thread) -> PyR
     let new_bases = tuple::from_values(items);
     let old_bases = ty.bases.replace(&ty.header, Some(new_bases.clone()));
     let old_base = ty.base.replace(&ty.header, Some(new_base.value().to_owned()));
+    for old in [&old_bases, &old_base].into_iter().flatten() {
+        // Others read them without a count (`TypeObject::base`).
+        // SAFETY: a count of its own; dropping classes and tuples of them runs no Python code.
+        unsafe { crate::memory::reclamation::retire_box(Box::into_raw(Box::new(old.clone()))) };
+    }
     let relinearized = relinearize(ty, thread);
     if let Err(raised) = relinearized {
         drop(ty.bases.replace(&ty.header, old_bases));
@@ -566,7 +571,7 @@ pub fn set_bases(class: Value, value: Option<Value>, thread: &mut Thread) -> PyR
         }
     }
     for &base in items {
-        TypeObject::of(base).lists.lock().subclasses.push(this);
+        class::add_subclass(TypeObject::of(base), ty);
     }
     refresh(ty);
     Ok(())
@@ -580,10 +585,8 @@ fn relinearize(ty: &TypeObject, thread: &mut Thread) -> PyResult<()> {
         // SAFETY: unlinked; dropping a tuple of classes runs no Python code.
         unsafe { crate::memory::reclamation::retire_box(Box::into_raw(Box::new(old))) };
     }
-    let subclasses = ty.lists.lock().subclasses.clone();
-    for subclass in subclasses {
-        // SAFETY: a class leaves its bases' lists before it is freed.
-        relinearize(unsafe { &*subclass }, thread)?;
+    for subclass in class::subclasses(ty) {
+        relinearize(TypeObject::of(*subclass), thread)?;
     }
     Ok(())
 }
@@ -591,10 +594,8 @@ fn relinearize(ty: &TypeObject, thread: &mut Thread) -> PyResult<()> {
 fn refresh(ty: &TypeObject) {
     class::bump_versions(ty);
     type_setup::update_slots(ty, None);
-    let subclasses = ty.lists.lock().subclasses.clone();
-    for subclass in subclasses {
-        // SAFETY: as above.
-        refresh(unsafe { &*subclass });
+    for subclass in class::subclasses(ty) {
+        refresh(TypeObject::of(*subclass));
     }
 }
 
