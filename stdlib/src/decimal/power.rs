@@ -240,7 +240,7 @@ pub fn power_modulo(base: &Number, exponent: &Number, modulus: &Number, rules: &
         return nan;
     }
     let are_whole = [base, exponent, modulus].iter().all(|number| number.is_integer());
-    if !are_whole || exponent.negative || modulus.is_zero() || modulus.digits() + modulus.exponent > rules.precision {
+    if !are_whole || (exponent.negative && !exponent.is_zero()) || modulus.is_zero() || modulus.digits() + modulus.exponent > rules.precision {
         return status.fail(Status::INVALID_OPERATION);
     }
     if base.is_zero() && exponent.is_zero() {
