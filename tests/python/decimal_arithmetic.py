@@ -67,13 +67,13 @@ with localcontext(prec=600):
     a = Decimal("2.5").exp()
     print(zlib.crc32(str(a).encode()), a.ln(), zlib.crc32(str(Decimal(7).log10()).encode()), zlib.crc32(str(Decimal(3) ** Decimal("0.3")).encode()))
 
-# Every thread has a context of its own; one that is shared may be used by all.
+# Every thread has the context that it sets; one that is shared may be used by all.
 shared = Context(prec=5)
 results = {}
 
 
 def work(i):
-    getcontext().prec = i
+    setcontext(Context(prec=i))
     total = Decimal(0)
     for _ in range(2000):
         total = getcontext().create_decimal(Decimal(1) / 3)

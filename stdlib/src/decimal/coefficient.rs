@@ -247,7 +247,7 @@ impl Coefficient {
                     return 0;
                 }
                 let mut zeros = 0;
-                while number % 10 == 0 {
+                while number.is_multiple_of(10) {
                     number /= 10;
                     zeros += 1;
                 }
@@ -257,7 +257,7 @@ impl Coefficient {
                 let whole = limbs.iter().take_while(|limb| **limb == 0).count();
                 let mut zeros = (whole * LIMB_DIGITS) as i64;
                 let mut limb = limbs.get(whole).copied().unwrap_or(1);
-                while limb % 10 == 0 {
+                while limb.is_multiple_of(10) {
                     limb /= 10;
                     zeros += 1;
                 }

@@ -222,7 +222,7 @@ fn real_power(base: &Number, exponent: &Number, rules: &Rules, status: &mut Stat
     let mut signals = Status::default();
     let logarithm = transcendental::ln(base, &work, &mut signals);
     let product = arithmetic::multiply(&logarithm, exponent, &work, &mut signals);
-    let mut result = transcendental::exp(&product, &work, &mut signals);
+    let mut result = transcendental::exp(&product, &work, status);
     status.raise(signals.only(Status::ERRORS));
     status.raise(Status::NOT_EXACT);
     if !result.is_special() && compare_numbers(&result, &Number::one()).is_eq() {
