@@ -230,7 +230,14 @@ fn from_float(class: Value, value: Value, thread: &mut Thread) -> PyResult {
 }
 
 fn from_number(class: Value, value: Value, thread: &mut Thread) -> PyResult {
-    let number = if let Some(number) = conversion::float_of(value) { conversion::from_f64(number) } else { (*operand(value, thread)?).clone() };
+    let number = match conversion::float_of(value) {
+        Some(number) => {
+            let context = context::current(thread)?;
+            context::settle(context, Status::FLOAT_OPERATION, thread)?;
+            conversion::from_f64(number)
+        }
+        None => (*operand(value, thread)?).clone(),
+    };
     of_class(class, number, thread)
 }
 
