@@ -436,7 +436,7 @@ fn unary(a: &Number, negative: bool, rules: &Rules, status: &mut Status) -> Numb
     if let Some(nan) = propagate_nan(&[a], rules, status) {
         return nan;
     }
-    let negative = if a.is_zero() { rules.rounding == Rounding::Floor } else { negative };
+    let negative = negative && (rules.rounding == Rounding::Floor || !a.is_zero());
     rules.fit(a.with_sign(negative), status)
 }
 

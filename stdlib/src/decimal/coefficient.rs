@@ -75,6 +75,34 @@ fn digits_64(number: u64) -> u64 {
     digits_128(u128::from(number))
 }
 
+static PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut i = 0;
+    while i < 100 {
+        pairs[i] = [b'0' + (i / 10) as u8, b'0' + (i % 10) as u8];
+        i += 1;
+    }
+    pairs
+};
+
+/// All digits of a limb, with leading zeros.
+#[inline]
+fn write_digits(limb: u64, digits: &mut [u8; LIMB_DIGITS]) {
+    // Nine digits at a time fit 32 bits.
+    let nine = |mut number: u32, digits: &mut [u8]| {
+        for pair in digits.rchunks_exact_mut(2) {
+            pair.copy_from_slice(&PAIRS[(number % 100) as usize]);
+            number /= 100;
+        }
+        digits[0] = b'0' + number as u8;
+    };
+    let (high, low) = (limb / 1_000_000_000, (limb % 1_000_000_000) as u32);
+    let (top, middle) = (high / 1_000_000_000, (high % 1_000_000_000) as u32);
+    digits[0] = b'0' + top as u8;
+    nine(middle, &mut digits[1..10]);
+    nine(low, &mut digits[10..]);
+}
+
 /// Quotient and remainder by 10^k.
 #[inline(always)]
 pub fn div_rem_power(number: u128, k: usize) -> (u128, u128) {
@@ -159,26 +187,19 @@ impl Coefficient {
 
     /// The digits, without leading zeros but for zero itself.
     pub fn to_digits(&self) -> Vec<u8> {
-        match self {
-            Small(_) => self.as_small().unwrap_or(0).to_string().into_bytes(),
-            Big(limbs) => {
-                let mut text = Vec::with_capacity(limbs.len() * LIMB_DIGITS);
-                for (i, limb) in limbs.iter().rev().enumerate() {
-                    let start = text.len();
-                    text.resize(start + LIMB_DIGITS, b'0');
-                    let mut rest = *limb;
-                    for place in text[start..].iter_mut().rev() {
-                        *place = b'0' + (rest % 10) as u8;
-                        rest /= 10;
-                    }
-                    if i == 0 {
-                        let zeros = text.iter().take_while(|digit| **digit == b'0').count();
-                        text.drain(..zeros);
-                    }
-                }
-                text
-            }
+        let mut place = [0; 2];
+        let limbs = self.limbs(&mut place);
+        let Some((top, rest)) = limbs.split_last() else { return vec![b'0'] };
+        let mut digits = [0; LIMB_DIGITS];
+        write_digits(*top, &mut digits);
+        let first = LIMB_DIGITS - digits_64(*top) as usize;
+        let mut text = Vec::with_capacity(limbs.len() * LIMB_DIGITS);
+        text.extend_from_slice(&digits[first..]);
+        for limb in rest.iter().rev() {
+            write_digits(*limb, &mut digits);
+            text.extend_from_slice(&digits);
         }
+        text
     }
 
     #[inline(always)]
@@ -226,7 +247,7 @@ impl Coefficient {
                     return 0;
                 }
                 let mut zeros = 0;
-                while number % 10 == 0 {
+                while number.is_multiple_of(10) {
                     number /= 10;
                     zeros += 1;
                 }
@@ -236,7 +257,7 @@ impl Coefficient {
                 let whole = limbs.iter().take_while(|limb| **limb == 0).count();
                 let mut zeros = (whole * LIMB_DIGITS) as i64;
                 let mut limb = limbs.get(whole).copied().unwrap_or(1);
-                while limb % 10 == 0 {
+                while limb.is_multiple_of(10) {
                     limb /= 10;
                     zeros += 1;
                 }
@@ -459,6 +480,9 @@ impl Coefficient {
         }
         let mut place = [0; 2];
         let limbs = self.limbs(&mut place);
+        if limbs.len() <= PLAIN {
+            return join(limbs, &[]);
+        }
         // powers[i] is BASE^(PLAIN * 2^i).
         let mut powers = vec![BigUint::from(BASE).pow(PLAIN as u32)];
         while PLAIN << powers.len() < limbs.len() {
@@ -474,6 +498,7 @@ impl Coefficient {
             [] => Coefficient::ZERO,
             [low] => Coefficient::small(u128::from(low)),
             [low, high] => Coefficient::from_u128(u128::from(high) << 64 | u128::from(low)),
+            ref words if words.len() <= PLAIN => Coefficient::from_limbs(join_words(words, &[])),
             _ => {
                 let two_64 = [(u128::from(u64::MAX) + 1 - u128::from(BASE)) as u64, 1];
                 let mut power = vec![1];
@@ -519,12 +544,19 @@ fn join(limbs: &[u64], powers: &[BigUint]) -> BigUint {
 /// The limbs of base 10^19 of a number of 64-bit words.
 fn join_words(words: &[u64], powers: &[Vec<u64>]) -> Vec<u64> {
     if words.len() <= PLAIN {
-        let mut number: Vec<u64> = Vec::new();
+        let mut number: Vec<u64> = Vec::with_capacity(words.len() + words.len() / 64 + 2);
         for word in words.iter().rev() {
-            // 2^64 is not below the base: twice 2^32.
-            number = limbs::multiply_small(&number, 1 << 32, word >> 32);
-            number = limbs::multiply_small(&number, 1 << 32, word & 0xFFFF_FFFF);
+            let mut carry = *word;
+            for limb in &mut number {
+                (carry, *limb) = limbs::split(u128::from(*limb) << 64 | u128::from(carry));
+            }
+            if carry >= BASE {
+                number.extend([carry - BASE, 1]);
+            } else {
+                number.push(carry);
+            }
         }
+        limbs::trim(&mut number);
         return number;
     }
     let mut level = 0;

@@ -35,6 +35,8 @@ pub struct State {
     capitals: AtomicBool,
     pub traps: AtomicU32,
     pub status: AtomicU32,
+    /// Whether the context is there.
+    pub is_alive: AtomicBool,
 }
 
 #[repr(C)]
@@ -77,6 +79,7 @@ impl State {
             capitals: AtomicBool::new(capitals),
             traps: AtomicU32::new(traps),
             status: AtomicU32::new(status),
+            is_alive: AtomicBool::new(true),
         })
     }
 
@@ -393,9 +396,17 @@ pub fn reduce(this: Value, thread: &mut Thread) -> PyResult {
     Ok(tuple::pack([this.type_object().value().to_owned(), fields]))
 }
 
+unsafe fn dealloc(value: Value) {
+    // SAFETY: the object is dead.
+    unsafe {
+        value.as_ref::<Context>().state.is_alive.store(false, Ordering::Relaxed);
+        crate::native_type::dealloc::<Context>(value);
+    }
+}
+
 static SPEC: TypeSpec = TypeSpec {
     name: "decimal.Context",
-    doc: "Context(prec=None, rounding=None, Emin=None, Emax=None, capitals=None, clamp=None, flags=None, traps=None)\n--\n\nPrecision, range of exponents, rounding and traps of decimal operations,\nand the flags that these leave.\n\n    >>> Context(prec=6, rounding=ROUND_UP, traps=[Inexact], flags=[])\n",
+    doc: "Context(prec=None, rounding=None, Emin=None, Emax=None, capitals=None, clamp=None, flags=None, traps=None)\n--\n\nPrecision, range of exponents, rounding and traps of decimal operations,\nand the flags that these leave.\n\n    >>> c = Context(prec=6, rounding=ROUND_UP, traps=[Inexact], flags=[])\n    >>> c.prec\n    6\n",
     flags: TYPE_GC | TYPE_BASETYPE,
     slots: &[
         SlotFn::new(context_new),
@@ -413,6 +424,7 @@ static SPEC: TypeSpec = TypeSpec {
         GetSetDef { name: "capitals", get: get_capitals, set: Some(set_capitals), doc: "" },
         GetSetDef { name: "clamp", get: get_clamp, set: Some(set_clamp), doc: "" },
     ],
+    dealloc: Some(dealloc),
     ..followed::<Context>()
 };
 

@@ -1,5 +1,7 @@
 //! Decimals from other objects, and other objects from decimals.
 
+use std::borrow::Cow;
+
 use num_bigint::{BigInt, Sign};
 use pyrt_runtime::exceptions::exc;
 use pyrt_runtime::number::float_text;
@@ -61,17 +63,18 @@ pub fn from_f64(value: f64) -> Number {
 }
 
 /// The characters of a text that can be part of a number; others become something that cannot.
-fn ascii_of(value: Value, is_lenient: bool) -> Vec<u8> {
+fn ascii_of<'a>(value: Value, is_lenient: bool) -> Cow<'a, [u8]> {
     let object = StrObject::of(value);
     if let Some(text) = object.as_ascii() {
         let text = text.as_bytes();
         if !is_lenient {
-            return text.to_vec();
+            return Cow::Borrowed(text);
         }
         let is_space = |byte: &u8| matches!(byte, b' ' | 9..=13 | 28..=31);
         let start = text.iter().take_while(|byte| is_space(byte)).count();
         let end = text.len() - text[start..].iter().rev().take_while(|byte| is_space(byte)).count();
-        return text[start..end].iter().copied().filter(|byte| *byte != b'_').collect();
+        let text = &text[start..end];
+        return if text.contains(&b'_') { text.iter().copied().filter(|byte| *byte != b'_').collect() } else { Cow::Borrowed(text) };
     }
     let mut out: Vec<u8> = Vec::new();
     let chars: Vec<u32> = object.chars().iter().collect();
@@ -94,7 +97,7 @@ fn ascii_of(value: Value, is_lenient: bool) -> Vec<u8> {
             _ => pyrt_unicode::decimal_value(ch).map_or(b'?', |digit| b'0' + digit),
         });
     }
-    out
+    Cow::Owned(out)
 }
 
 /// A result that must be exact.

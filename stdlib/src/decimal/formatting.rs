@@ -9,8 +9,10 @@ use super::text;
 pub struct Locale {
     pub decimal_point: String,
     pub thousands_separator: String,
-    /// As in C: sizes of groups from the right, the last one repeated if a zero follows, none after 127.
+    /// As in C: sizes of groups from the right, the last one repeated, no more groups after 127.
     pub grouping: Vec<u8>,
+    /// Given for this call: holds for all kinds.
+    pub is_override: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub enum FormatFault {
     Syntax,
     /// A number in the specification is beyond machine words.
     TooLarge,
+    /// As above, beyond the range of precisions.
+    Limits,
     Memory,
 }
 
@@ -94,7 +98,7 @@ impl Specification {
             }
         }
         let kind = reader.take(&['e', 'E', 'f', 'F', 'g', 'G', 'n', 'N', '%']);
-        if !reader.rest.is_empty() || (matches!(kind, Some('n' | 'N')) && (thousands.is_some() || fraction_separator.is_some())) {
+        if !reader.rest.is_empty() || (matches!(kind, Some('n' | 'N')) && thousands.is_some()) {
             return Err(FormatFault::Syntax);
         }
         if precision == Some(0) && matches!(kind, None | Some('g' | 'G' | 'n' | 'N')) {
@@ -164,6 +168,10 @@ fn round(number: &Number, places: i64, rounding: Rounding) -> Result<Number, For
 }
 
 pub fn format(number: &Number, spec: &Specification, locale: &Locale, rules: &Rules, capitals: bool) -> Result<String, FormatFault> {
+    let limit = super::rules::MAX_PREC as usize;
+    if spec.width > limit {
+        return Err(FormatFault::Limits);
+    }
     if number.is_special() {
         let mut body = text_of(text::to_text(&number.absolute(), false, true));
         if spec.kind == Some('%') {
@@ -172,7 +180,7 @@ pub fn format(number: &Number, spec: &Specification, locale: &Locale, rules: &Ru
         let spec = if spec.zero_pad { &Specification { fill: ' ', align: '>', ..spec.clone() } } else { spec };
         return spec.align(&spec.sign(number.negative), &body);
     }
-    let is_locale = matches!(spec.kind, Some('n' | 'N'));
+    let is_locale = locale.is_override || matches!(spec.kind, Some('n' | 'N'));
     let kind = match spec.kind {
         None => if capitals { 'G' } else { 'g' },
         Some('n') => 'g',
@@ -184,7 +192,8 @@ pub fn format(number: &Number, spec: &Specification, locale: &Locale, rules: &Ru
         number.exponent += 2;
     }
     let precision = match spec.precision {
-        Some(precision) => Some(i64::try_from(precision).ok().filter(|n| *n < i64::MAX / 4).ok_or(FormatFault::Memory)?),
+        Some(precision) if precision > limit => return Err(FormatFault::Limits),
+        Some(precision) => Some(precision as i64),
         None => None,
     };
     let is_fixed = matches!(kind, 'f' | 'F' | '%');
@@ -246,8 +255,8 @@ pub fn format(number: &Number, spec: &Specification, locale: &Locale, rules: &Ru
         group(&whole, least, &locale.thousands_separator, &locale.grouping)
     } else {
         match spec.thousands {
-            Some(separator) => group(&whole, least, &separator.to_string(), &[3, 0]),
-            None => group(&whole, least, "", &[3, 0]),
+            Some(separator) => group(&whole, least, &separator.to_string(), &[3]),
+            None => group(&whole, least, "", &[]),
         }
     };
     spec.align(&sign, &(whole + &fraction))
@@ -260,17 +269,14 @@ fn group(digits: &str, least: usize, separator: &str, grouping: &[u8]) -> String
     let separator_width = separator.chars().count() as i64;
     let mut groups: Vec<String> = Vec::new();
     let mut sizes = grouping.iter().copied();
-    let mut last = 0u8;
+    let mut last = None;
     loop {
-        // A zero repeats the size before it; 127, or no more sizes: all the rest.
         let size = match sizes.next() {
-            Some(0) | None if last != 0 && grouping.last() == Some(&0) => Some(i64::from(last)),
-            Some(127) | Some(0) | None => None,
+            Some(127) => None,
+            Some(0) | None => last,
             Some(size) => Some(i64::from(size)),
         };
-        if let Some(size) = size {
-            last = size as u8;
-        }
+        last = size;
         let wanted = (rest as i64).max(least).max(1);
         let length = size.map_or(wanted, |size| wanted.min(size));
         let taken = (length as usize).min(rest);

@@ -230,7 +230,14 @@ fn from_float(class: Value, value: Value, thread: &mut Thread) -> PyResult {
 }
 
 fn from_number(class: Value, value: Value, thread: &mut Thread) -> PyResult {
-    let number = if let Some(number) = conversion::float_of(value) { conversion::from_f64(number) } else { (*operand(value, thread)?).clone() };
+    let number = match conversion::float_of(value) {
+        Some(number) => {
+            let context = context::current(thread)?;
+            context::settle(context, Status::FLOAT_OPERATION, thread)?;
+            conversion::from_f64(number)
+        }
+        None => (*operand(value, thread)?).clone(),
+    };
     of_class(class, number, thread)
 }
 
@@ -331,16 +338,19 @@ fn locale(given: Option<Value>, thread: &mut Thread) -> PyResult<Locale> {
         let dict = DictObject::of(given);
         let text = |name: &str, thread: &mut Thread| match dict.get_by_text(name) {
             Some(value) if string::is_str(*value) => Ok(StrObject::of(*value).to_string_lossy()),
-            Some(_) => Err(thread.raise_type_error("argument must be a string")),
+            Some(_) => Err(thread.raise_type_error("bad argument type for built-in operation")),
             None => Ok(String::new()),
         };
         let decimal_point = if dict.get_by_text("decimal_point").is_some() { text("decimal_point", thread)? } else { ".".into() };
         let thousands_separator = text("thousands_sep", thread)?;
-        let grouping = text("grouping", thread)?.chars().map(|c| c as u8).collect();
-        return Ok(Locale { decimal_point, thousands_separator, grouping });
+        let grouping: Vec<u8> = text("grouping", thread)?.into_bytes();
+        if !(1..=4).contains(&decimal_point.len()) || thousands_separator.len() > 4 || grouping.iter().any(|size| *size > 127) {
+            return Err(thread.raise_value_error("invalid override dict"));
+        }
+        return Ok(Locale { decimal_point, thousands_separator, grouping, is_override: true });
     }
     let from_c = crate::locale::numeric_separators();
-    Ok(Locale { decimal_point: from_c.0, thousands_separator: from_c.1, grouping: from_c.2 })
+    Ok(Locale { decimal_point: from_c.0, thousands_separator: from_c.1, grouping: from_c.2, is_override: false })
 }
 
 fn format(this: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) -> PyResult {
@@ -374,6 +384,7 @@ fn format(this: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread) ->
     match result {
         Ok(text) => Ok(Owned::str(&text)),
         Err(FormatFault::Syntax) => Err(thread.raise_value_error("invalid format string")),
+        Err(FormatFault::Limits) => Err(thread.raise_value_error("format specification exceeds internal limits of _decimal")),
         Err(FormatFault::TooLarge) => Err(thread.raise(&exc::OVERFLOW_ERROR, "cannot fit 'int' into an index-sized integer")),
         Err(FormatFault::Memory) => Err(thread.raise_memory_error()),
     }
@@ -423,9 +434,9 @@ pub const METHODS: &[MethodDef] = &[
     raw("min", min, OTHER, "The smaller number; a number rather than a quiet NaN."),
     raw("min_mag", min_mag, OTHER, "As min(), by absolute values."),
     raw("next_toward", next_toward, OTHER, "The nearest number of the context in the direction of other."),
-    raw("quantize", quantize, "($self, /, exp, rounding=None, context=None)", "The number rounded to the exponent of exp.\n\nInvalidOperation if that takes more digits than the precision."),
+    raw("quantize", quantize, "($self, /, exp, rounding=None, context=None)", "The number rounded to the exponent of exp.\n\n    >>> Decimal('1.41421356').quantize(Decimal('1.000'))\n    Decimal('1.414')\n\nInvalidOperation if that takes more digits than the precision."),
     raw("remainder_near", remainder_near, OTHER, "The rest by the nearest whole multiple of other."),
-    raw("fma", fma, "($self, /, other, third, context=None)", "self * other + third, rounded once."),
+    raw("fma", fma, "($self, /, other, third, context=None)", "self * other + third, rounded once.\n\n    >>> Decimal(2).fma(3, 5)\n    Decimal('11')\n"),
     plain("is_canonical", is_canonical, "True: every Decimal is canonical."),
     plain("is_finite", is_finite, "Whether the number is neither infinite nor a NaN."),
     plain("is_infinite", is_infinite, "Whether the number is infinite."),
@@ -446,9 +457,9 @@ pub const METHODS: &[MethodDef] = &[
     raw("logical_invert", logical_invert, CONTEXT, "The other digits of a number of zeros and ones."),
     raw("number_class", number_class, CONTEXT, "The class of the number, such as '+Normal'."),
     raw("to_eng_string", to_eng_string, CONTEXT, "The text with an exponent that is a multiple of three."),
-    raw("compare_total", compare_total_method, OTHER, "Compares representations in a total order."),
+    raw("compare_total", compare_total_method, OTHER, "Compares representations in a total order.\n\n    >>> Decimal('12.0').compare_total(Decimal('12'))\n    Decimal('-1')\n"),
     raw("compare_total_mag", compare_total_mag, OTHER, "As compare_total(), without signs."),
-    raw("copy_sign", copy_sign, OTHER, "The number with the sign of other."),
+    raw("copy_sign", copy_sign, OTHER, "The number with the sign of other.\n\n    >>> Decimal('2.3').copy_sign(Decimal('-1.5'))\n    Decimal('-2.3')\n"),
     raw("same_quantum", same_quantum, OTHER, "Whether both have the same exponent."),
     raw("logical_and", logical_and, OTHER, "Digit by digit: and."),
     raw("logical_or", logical_or, OTHER, "Digit by digit: or."),

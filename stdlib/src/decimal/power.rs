@@ -222,7 +222,7 @@ fn real_power(base: &Number, exponent: &Number, rules: &Rules, status: &mut Stat
     let mut signals = Status::default();
     let logarithm = transcendental::ln(base, &work, &mut signals);
     let product = arithmetic::multiply(&logarithm, exponent, &work, &mut signals);
-    let mut result = transcendental::exp(&product, &work, &mut signals);
+    let mut result = transcendental::exp(&product, &work, status);
     status.raise(signals.only(Status::ERRORS));
     status.raise(Status::NOT_EXACT);
     if !result.is_special() && compare_numbers(&result, &Number::one()).is_eq() {
@@ -240,7 +240,7 @@ pub fn power_modulo(base: &Number, exponent: &Number, modulus: &Number, rules: &
         return nan;
     }
     let are_whole = [base, exponent, modulus].iter().all(|number| number.is_integer());
-    if !are_whole || exponent.negative || modulus.is_zero() || modulus.digits() + modulus.exponent > rules.precision {
+    if !are_whole || (exponent.negative && !exponent.is_zero()) || modulus.is_zero() || modulus.digits() + modulus.exponent > rules.precision {
         return status.fail(Status::INVALID_OPERATION);
     }
     if base.is_zero() && exponent.is_zero() {

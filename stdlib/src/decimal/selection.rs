@@ -48,8 +48,8 @@ pub fn extreme(a: &Number, b: &Number, is_max: bool, by_magnitude: bool, rules: 
 }
 
 /// The digits of a logical operand, least first.
-fn logical_digits(number: &Number, rules: &Rules) -> Option<Vec<bool>> {
-    if number.is_special() || number.negative || number.exponent != 0 || number.digits() > rules.precision {
+fn logical_digits(number: &Number) -> Option<Vec<bool>> {
+    if number.is_special() || number.negative || number.exponent != 0 {
         return None;
     }
     number.coefficient.to_digits().iter().rev().map(|digit| match digit {
@@ -65,15 +65,16 @@ fn of_logical(digits: impl DoubleEndedIterator<Item = bool>) -> Number {
 }
 
 pub fn logical(a: &Number, b: &Number, operation: fn(bool, bool) -> bool, rules: &Rules, status: &mut Status) -> Number {
-    let (Some(x), Some(y)) = (logical_digits(a, rules), logical_digits(b, rules)) else {
+    let (Some(x), Some(y)) = (logical_digits(a), logical_digits(b)) else {
         return status.fail(Status::INVALID_OPERATION);
     };
     let digit = |digits: &[bool], i: usize| digits.get(i).copied().unwrap_or(false);
-    of_logical((0..x.len().max(y.len())).map(|i| operation(digit(&x, i), digit(&y, i))))
+    let count = x.len().max(y.len()).min(usize::try_from(rules.precision).unwrap_or(usize::MAX));
+    of_logical((0..count).map(|i| operation(digit(&x, i), digit(&y, i))))
 }
 
 pub fn logical_invert(a: &Number, rules: &Rules, status: &mut Status) -> Number {
-    let Some(x) = logical_digits(a, rules) else { return status.fail(Status::INVALID_OPERATION) };
+    let Some(x) = logical_digits(a) else { return status.fail(Status::INVALID_OPERATION) };
     if !status.has_room(rules.precision.saturating_mul(19)) {
         return Number::nan();
     }

@@ -76,8 +76,8 @@ static EXCEPTIONS: [Exception; 14] = [
 
 /// The signals, in the order of the mappings.
 const SIGNALS: [usize; 9] = [1, 2, 3, 4, 5, 8, 6, 7, 9];
-/// The signals in the order in which `repr` names them: that of the bits.
-const SHOWN: [usize; 9] = [9, 1, 3, 6, 4, 7, 8, 5, 2];
+/// The signals in the order in which `repr` names them.
+const SHOWN: [usize; 9] = [9, 1, 3, 6, 2, 4, 7, 8, 5];
 /// What an exception names besides signals: conditions of InvalidOperation.
 const CONDITIONS: [(usize, Status); 5] = [
     (1, Status::INVALID_OPERATION),
@@ -213,14 +213,14 @@ fn flags_of_dict(value: Value, thread: &mut Thread) -> PyResult<u32> {
 #[repr(C)]
 struct SignalMapping {
     header: Header,
-    /// Shared with the context; none in a mapping that a program has made itself.
+    /// Shared with the context, and of no use after it; none in a mapping that a program has made itself.
     state: Option<Arc<State>>,
     is_traps: bool,
 }
 
 impl SignalMapping {
     fn load(&self) -> Option<u32> {
-        self.state.as_ref().map(|state| if self.is_traps { &state.traps } else { &state.status }.load(Ordering::Relaxed))
+        self.state.as_ref().filter(|state| state.is_alive.load(Ordering::Relaxed)).map(|state| if self.is_traps { &state.traps } else { &state.status }.load(Ordering::Relaxed))
     }
 }
 
@@ -325,7 +325,10 @@ fn richcompare(this: Value, other: Value, op: CompareOp, thread: &mut Thread) ->
             Ok(flags) => flags,
             Err(raised) => {
                 thread.catch(raised, &exc::KEY_ERROR)?;
-                return Err(thread.raise_value_error("invalid signal dict"));
+                if DictObject::of(other).is_empty() {
+                    return Err(thread.raise_value_error("invalid signal dict"));
+                }
+                return Ok(Owned::not_implemented());
             }
         }
     } else {

@@ -10,7 +10,7 @@ use pyrt_runtime::sync::LeafMutex;
 
 use super::arithmetic;
 use super::coefficient::Coefficient;
-use super::number::{Number, propagate_nan};
+use super::number::{Number, compare_magnitudes, propagate_nan};
 use super::rules::{Rounding, Rules, Status};
 
 const ERROR: u32 = 4;
@@ -209,21 +209,20 @@ pub fn exp(a: &Number, rules: &Rules, status: &mut Status) -> Number {
         return if a.negative { Number::zero(false, 0) } else { Number::infinity(false) };
     }
     if a.coefficient.is_zero() {
-        return even.fit(Number::one(), status);
+        return Number::one();
     }
     let (overflow, underflow) = (Number::finite(false, Coefficient::ONE, rules.emax + 1), Number::finite(false, Coefficient::ONE, rules.etiny() - 2));
-    if a.adjusted() > 19 {
+    if a.adjusted() >= 19 {
         return even.fit(if a.negative { underflow } else { overflow }, status);
     }
     if !has_room(a, rules, status) {
         return Number::nan();
     }
-    if a.adjusted() < -(rules.precision + 1) {
-        // One, and a little more or less.
-        let places = rules.precision + 3;
-        let one = Coefficient::power_of_ten(places.unsigned_abs());
-        let near = if a.negative { one.subtract(&Coefficient::ONE) } else { one.add_one() };
-        return even.fit_finite(false, near, -places, status);
+    let near_one = Number::finite(false, Coefficient::small(9), -(rules.precision + 4));
+    if compare_magnitudes(a, &near_one).is_le() {
+        let places = rules.precision + 2;
+        status.raise(Status::NOT_EXACT);
+        return even.fit_finite(false, Coefficient::power_of_ten(places.unsigned_abs()), -places, status);
     }
     if a.adjusted() > 0 {
         let (number, exponent) = approximate_exp(a, 4);
