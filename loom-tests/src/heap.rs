@@ -75,7 +75,16 @@ pub fn queue_for_owner(value: Value) {
 
 /// Works off what the calling thread is owed, and what nobody owns.
 pub fn safepoint() {
-    for slot in [slot_id(), 0] {
+    merge([slot_id(), 0]);
+}
+
+/// When all other threads have ended: works off what anybody is owed.
+pub fn settle() {
+    merge(0..SLOTS as u16);
+}
+
+fn merge(slots: impl IntoIterator<Item = u16>) {
+    for slot in slots {
         let owed = std::mem::take(&mut *HEAP.queues[usize::from(slot)].lock().unwrap());
         for bits in owed {
             // SAFETY: the entry owns a reference; its owner's words are the calling thread's.
@@ -87,8 +96,9 @@ pub fn safepoint() {
     }
 }
 
-/// The number of objects that live.
+/// The number of objects that live, when all other threads have ended.
 pub fn count_live() -> usize {
+    settle();
     BLOCKS - HEAP.free.lock().unwrap().len()
 }
 

@@ -30,6 +30,7 @@ pub mod memory {
     pub mod deltas;
     pub mod grace;
     pub mod merge_queue;
+    pub mod remote_free;
     #[path = "../../../loom-tests/src/memory/reclamation.rs"]
     pub mod reclamation;
 }

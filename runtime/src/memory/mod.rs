@@ -6,4 +6,5 @@ pub mod grace;
 pub mod heap;
 pub mod merge_queue;
 pub mod reclamation;
+pub mod remote_free;
 pub mod zero_counts;

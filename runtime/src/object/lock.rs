@@ -19,11 +19,8 @@ pub const LOCKED: u8 = 1;
 /// Threads are parked on the lock's address; set and cleared only with the parking bucket locked.
 pub const PARKED: u8 = 2;
 
-/// Spins before a waiter parks.
-#[cfg(not(loom))]
-const SPIN_LIMIT: u32 = 64;
-#[cfg(loom)]
-const SPIN_LIMIT: u32 = 1;
+/// Spins before a waiter parks. (In models a thread that spins would let the holder go on.)
+const SPIN_LIMIT: u32 = if cfg!(loom) { 0 } else { 64 };
 
 /// Whether locks must be taken at all: not before a second thread has been started. The answer changes only at a
 /// safepoint of this thread, and none is passed while a lock is held, so `acquire` and `release` agree.
