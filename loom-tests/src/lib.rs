@@ -37,6 +37,7 @@ pub mod memory {
 
 #[path = "../../runtime/src/threads"]
 pub mod threads {
+    pub mod gil_lock;
     pub mod parking;
     #[path = "../../../loom-tests/src/threads/thread_state.rs"]
     pub mod thread_state;
@@ -47,6 +48,16 @@ pub mod threads {
 pub mod types {
     #[path = "../../../loom-tests/src/types/string.rs"]
     pub mod string;
+
+    pub mod weak_table;
+
+    impl weak_table::WeakReference {
+        /// Fills in a fresh block.
+        pub fn refer_to(&self, referent: crate::object::value::Value, callback: Option<crate::object::value::Owned>) {
+            self.referent.store(referent.bits(), crate::sync::Ordering::Relaxed);
+            drop(self.callback.replace_locked(callback));
+        }
+    }
 
     pub mod list {
         pub mod storage;
@@ -102,6 +113,12 @@ pub mod types {
         }
     }
 }
+
+// For the file of the library, which names the runtime's crate.
+extern crate self as pyrt_runtime;
+
+#[path = "../../stdlib/src/thread/raw_lock.rs"]
+pub mod raw_lock;
 
 /// All interleavings with at most so many preemptions.
 pub fn model(preemptions: usize, check: impl Fn() + Sync + Send + 'static) {

@@ -1,13 +1,11 @@
-//! The one-byte object lock and the parking lot: `lock::{acquire, release}` of runtime/src/object/lock.rs, `park`,
-//! `park_until`, `unpark_one` of threads/parking.rs, beside `World` of threads/world.rs.
+//! The one-byte object lock and the parking lot: `lock::{acquire, release}` of runtime/src/object/lock.rs, `park`
+//! and `unpark_one` of threads/parking.rs, beside `World` of threads/world.rs.
 //!
 //! # The protocol
 //! The byte says whether the lock is held and whether threads are parked on its address. A waiter spins, marks the byte,
 //! locks the bucket of the address, looks at the byte again, and sleeps only if it is still held and marked. Who gives a
 //! marked lock back wakes the longest-waiting thread with the bucket locked, and leaves the mark if more wait. The woken
 //! thread takes the lock like any other, so that no thread waits for one that does not run.
-//! A wait that is over, or that a signal has ended, takes itself off the queue with the bucket locked; if a waker has done
-//! that before, the wake-up was its.
 //! No safepoint is passed while such a lock is held; so a thread that waits for it stays attached, and whoever stops the
 //! world waits for both.
 //!
@@ -23,9 +21,9 @@ use loom::cell::UnsafeCell;
 use loom::thread;
 use pyrt_loom_tests::model;
 use pyrt_loom_tests::object::lock::{self, LOCKED, PARKED};
-use pyrt_loom_tests::sync::modelled::{Mutant, let_time_pass};
+use pyrt_loom_tests::sync::modelled::Mutant;
 use pyrt_loom_tests::sync::{AtomicU8, AtomicU32, Ordering};
-use pyrt_loom_tests::threads::parking::{self, Parked};
+use pyrt_loom_tests::threads::parking;
 use pyrt_loom_tests::threads::world::{Member, REQUEST_STOP, World};
 
 struct Guarded {
@@ -123,34 +121,6 @@ fn mutant_mark_is_cleared_while_others_wait() {
 fn mutant_no_validation() {
     let _mutant = Mutant::without("validation");
     model(3, || exclusion(2, Guarded::increment));
-}
-
-/// One wake-up for two waiters, of which one has a time limit: it reaches the other, or is known to have come.
-fn wake_up_against_the_end_of_time() {
-    let tickets = Arc::new(AtomicU32::new(0));
-    let address = std::ptr::from_ref(&*tickets) as usize;
-    let waiter = {
-        let tickets = tickets.clone();
-        thread::spawn(move || {
-            let soon = std::time::Instant::now();
-            let parked = parking::park_until(address, Some(soon), || tickets.load(Ordering::Relaxed) == 0);
-            // Who says that its time is over leaves the wake-up to others.
-            parked == Parked::Woken
-        })
-    };
-    let mut woken = 0;
-    parking::unpark_one(address, |_| ());
-    let was_woken = waiter.join().unwrap();
-    // The queue is empty: a second wake-up reaches nobody, the first one did if the waiter was there.
-    parking::unpark_one(address, |more| assert!(!more));
-    woken += u32::from(was_woken);
-    assert!(woken <= 1);
-}
-
-#[test]
-fn end_of_a_wait_against_its_wake_up() {
-    let_time_pass(true);
-    model(4, wake_up_against_the_end_of_time);
 }
 
 struct Runner {

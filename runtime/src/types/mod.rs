@@ -61,4 +61,5 @@ pub mod tuple_methods;
 pub mod type_object;
 pub mod type_setup;
 pub mod union;
+pub mod weak_table;
 pub mod weakref;
