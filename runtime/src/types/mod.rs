@@ -44,6 +44,7 @@ pub mod module;
 pub mod object;
 pub mod property;
 pub mod range;
+pub mod root_shape;
 pub mod set;
 pub mod simple_namespace;
 pub mod singletons;
