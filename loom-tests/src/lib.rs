@@ -13,6 +13,7 @@ pub mod heap;
 
 #[path = "../../runtime/src/object"]
 pub mod object {
+    pub mod attribute_slots;
     pub mod counting;
     pub mod header;
     #[path = "../../../loom-tests/src/object/lifetime.rs"]
@@ -20,6 +21,7 @@ pub mod object {
     pub mod lock;
     pub mod refcount;
     pub mod value;
+    pub mod version;
 
     pub use refcount::FREE_THREADED;
 }
@@ -44,8 +46,14 @@ pub mod threads {
     pub mod world;
 }
 
+#[path = "../../runtime/src/interp"]
+pub mod interp {
+    pub mod inline_cache;
+}
+
 #[path = "../../runtime/src/types"]
 pub mod types {
+    pub mod root_shape;
     #[path = "../../../loom-tests/src/types/string.rs"]
     pub mod string;
 
