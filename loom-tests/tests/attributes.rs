@@ -272,7 +272,7 @@ fn addition_against_the_move_to_a_dict() {
 
 /// Mutant: the move does not take the lock: an addition falls between.
 #[test]
-#[should_panic]
+#[should_panic(expected = "the move is lost")]
 fn mutant_move_without_the_lock() {
     model(3, || {
         beside(

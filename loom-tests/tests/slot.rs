@@ -100,7 +100,7 @@ fn mutant_no_second_look() {
 
 /// Mutant: a reference to a private object is taken without the container's lock.
 #[test]
-#[should_panic]
+#[should_panic(expected = "Causality violation")]
 fn mutant_without_the_lock() {
     model(3, || {
         against(
