@@ -26,6 +26,7 @@ use pyrt_loom_tests::memory::remote_free::RemoteFree;
 use pyrt_loom_tests::model;
 use pyrt_loom_tests::object::header::Header;
 use pyrt_loom_tests::object::value::{Owned, Slot, Value};
+use pyrt_loom_tests::sync::modelled::Mutant;
 use pyrt_loom_tests::sync::{AtomicU32, Ordering};
 use pyrt_loom_tests::threads::thread_state::set_slot_id;
 
@@ -204,62 +205,47 @@ impl Page {
     }
 }
 
-/// Two threads free a block each, one of them its block twice over: the owner takes and uses it in between.
-#[test]
-fn remote_free_against_the_owner() {
-    model(3, || {
-        let page = Arc::new(Page {
-            remote: RemoteFree::new(),
-            links: std::array::from_fn(|_| AtomicU32::new(0)),
-            contents: std::array::from_fn(|_| UnsafeCell::new(0)),
-        });
-        let others: Vec<_> = [1, 2]
-            .map(|block| {
-                let page = page.clone();
-                thread::spawn(move || page.free(block))
-            })
-            .into();
-        let mut taken = Vec::new();
-        let mut take = || {
-            let mut block = page.remote.take();
-            while block != 0 {
-                let next = page.links[block as usize - 1].load(Ordering::Relaxed);
-                page.use_block(block);
-                taken.push(block);
-                block = next;
-            }
-        };
-        take();
-        for other in others {
-            other.join().unwrap();
-        }
-        take();
-        taken.sort_unstable();
-        assert_eq!(taken, [1, 2], "a block is lost, or is there twice");
+/// Two threads free a block each: the owner takes and uses them in between.
+fn remote_frees() {
+    let page = Arc::new(Page {
+        remote: RemoteFree::new(),
+        links: std::array::from_fn(|_| AtomicU32::new(0)),
+        contents: std::array::from_fn(|_| UnsafeCell::new(0)),
     });
+    let others: Vec<_> = [1, 2]
+        .map(|block| {
+            let page = page.clone();
+            thread::spawn(move || page.free(block))
+        })
+        .into();
+    let mut taken = Vec::new();
+    let mut take = || {
+        let mut block = page.remote.take();
+        while block != 0 {
+            let next = page.links[block as usize - 1].load(Ordering::Relaxed);
+            page.use_block(block);
+            taken.push(block);
+            block = next;
+        }
+    };
+    take();
+    for other in others {
+        other.join().unwrap();
+    }
+    take();
+    taken.sort_unstable();
+    assert_eq!(taken, [1, 2], "a block is lost, or is there twice");
 }
 
-/// Mutant: the owner's taking is not ordered after the frees.
+#[test]
+fn remote_free_against_the_owner() {
+    model(3, remote_frees);
+}
+
+/// Mutant: a block may be taken before the thread that freed it has done with it.
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn mutant_remote_free_without_release() {
-    model(3, || {
-        let page = Arc::new(Page {
-            remote: RemoteFree::new(),
-            links: std::array::from_fn(|_| AtomicU32::new(0)),
-            contents: std::array::from_fn(|_| UnsafeCell::new(0)),
-        });
-        let head = Arc::new(AtomicU32::new(0));
-        let other = {
-            let (page, head) = (page.clone(), head.clone());
-            thread::spawn(move || {
-                page.use_block(1);
-                let _ = head.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed);
-            })
-        };
-        if head.swap(0, Ordering::Acquire) != 0 {
-            page.use_block(1);
-        }
-        other.join().unwrap();
-    });
+    let _mutant = Mutant::without("release");
+    model(3, remote_frees);
 }

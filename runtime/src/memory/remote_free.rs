@@ -20,6 +20,10 @@ impl RemoteFree {
         let mut head = self.0.load(Ordering::Relaxed);
         loop {
             write_free(head);
+            #[cfg(loom)]
+            if crate::sync::modelled::leaves_out("release") && self.0.compare_exchange(head, offset, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                return head == 0;
+            }
             // Release: the link is written, and the thread has done with the block, before it can be taken.
             match self.0.compare_exchange_weak(head, offset, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return head == 0,
