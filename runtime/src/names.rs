@@ -44,7 +44,8 @@ define_names! {
     _frozen_importlib_external _install _install_external_importers tracebacklimit flags hash_info argv prefix exec_prefix __stdout__ __stderr__ __stdin__
     _showwarnmsg _warn_unawaited_coroutine defaultaction onceregistry filters __warningregistry__ category co_filename
     copyreg __newobj__ __newobj_ex__ _reduce_ex _slotnames persistent_id persistent_load reducer_override dispatch_table find_class peek
-    tb_frame tb_next tb_lineno tb_lasti f_locals sort_keys reverse initial strings interpolations expression conversion format_spec
+    tb_frame tb_next tb_lineno tb_lasti f_locals call_soon get_debug call_exception_handler cancel done result get_loop _loop is_running add_done_callback _asyncio_future_blocking discard
+    sort_keys reverse initial strings interpolations expression conversion format_spec
 }
 
 static mut NAMES: Option<Names> = None;

@@ -10,7 +10,7 @@ use pyrt_runtime::protocol::convert;
 use pyrt_runtime::protocol::native::NativeFn;
 use pyrt_runtime::threads::thread_state::Thread;
 use pyrt_runtime::types::type_object::*;
-use pyrt_runtime::types::{dict, list, module, tuple};
+use pyrt_runtime::types::{dict, generator, list, module, tuple};
 
 pub const MODULE: NativeModule = NativeModule { name: "gc", initialize };
 
@@ -167,7 +167,11 @@ fn is_finalized(_module: Value, object: Value, _thread: &mut Thread) -> PyResult
 fn get_referrers(_module: Value, args: Args<'_>, _kwnames: KwNames, thread: &mut Thread) -> PyResult {
     let mut found = Vec::new();
     for object in collector::followed_objects(thread) {
-        if collector::referents(*object).iter().any(|held| args.iter().any(|wanted| wanted.is(**held))) {
+        let mut holds = collector::referents(*object).iter().any(|held| args.iter().any(|wanted| wanted.is(**held)));
+        if generator::is_generator_like(*object) {
+            generator::for_each_running_local(*object, thread, |held| holds |= args.iter().any(|wanted| wanted.is(held)));
+        }
+        if holds {
             found.push(object);
         }
     }

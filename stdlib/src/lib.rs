@@ -4,6 +4,7 @@ pub mod abc;
 pub mod accounts;
 pub mod array;
 pub mod ast;
+pub mod asyncio;
 pub mod atexit;
 pub mod binascii;
 pub mod bisect;
@@ -14,6 +15,7 @@ pub mod collections;
 pub mod contextvars;
 pub mod csv;
 pub mod datetime;
+pub mod decimal;
 pub mod decompression;
 pub mod duration;
 pub mod errno;
@@ -85,6 +87,7 @@ pub static MODULES: &[NativeModule] = &[
     accounts::PWD,
     array::MODULE,
     ast::MODULE,
+    asyncio::MODULE,
     atexit::MODULE,
     binascii::MODULE,
     bisect::MODULE,
@@ -95,6 +98,7 @@ pub static MODULES: &[NativeModule] = &[
     contextvars::MODULE,
     csv::MODULE,
     datetime::MODULE,
+    decimal::MODULE,
     errno::MODULE,
     faulthandler::MODULE,
     fcntl::MODULE,

@@ -192,6 +192,27 @@ unsafe fn grouping(text: *const c_char) -> Owned {
     list::from_vec(items)
 }
 
+/// The decimal point, the thousands separator and the groups (as in C) of the current locale.
+pub fn numeric_separators() -> (String, String, Vec<u8>) {
+    let text = |text: Owned| pyrt_runtime::types::string::StrObject::of(*text).to_string_lossy();
+    // SAFETY: the C library's own structure, read before any other call.
+    unsafe {
+        let conv = &*libc::localeconv();
+        let mut groups = Vec::new();
+        let mut at = conv.grouping;
+        if !at.is_null() {
+            while *at != 0 && *at != libc::c_char::MAX {
+                groups.push(*at as u8);
+                at = at.add(1);
+            }
+            if !groups.is_empty() {
+                groups.push(*at as u8);
+            }
+        }
+        (text(from_c(conv.decimal_point)), text(from_c(conv.thousands_sep)), groups)
+    }
+}
+
 fn localeconv(_module: Value, _thread: &mut Thread) -> PyResult {
     let made = dict::new();
     let dict = DictObject::of(*made);

@@ -545,6 +545,15 @@ fn get_item(this: Value, key: Value, thread: &mut Thread) -> PyResult {
     }
 }
 
+/// What an iteration gives for a position: a byte string, where a subscript gives a number.
+fn item(this: Value, position: Value, thread: &mut Thread) -> PyResult {
+    let at = pyrt_runtime::types::int::as_i64(position).and_then(|at| usize::try_from(at).ok());
+    match with(this, thread, |map| at.and_then(|at| map.bytes().get(at).copied()))? {
+        Some(byte) => Ok(bytes::from_vec(vec![byte])),
+        None => Err(bad_index(thread)),
+    }
+}
+
 fn set_item(this: Value, key: Value, value: Option<Value>, thread: &mut Thread) -> PyResult<()> {
     with(this, thread, |_| ())?;
     let Some(value) = value else { return Err(thread.raise_type_error("mmap object doesn't support item deletion")) };
@@ -625,6 +634,7 @@ static SPEC: TypeSpec = TypeSpec {
         SlotFn::repr(repr),
         SlotFn::length(length),
         SlotFn::subscript(get_item),
+        SlotFn::item(item),
         SlotFn::ass_subscript(set_item),
         SlotFn::buffer(lend),
     ],

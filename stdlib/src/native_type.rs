@@ -131,3 +131,14 @@ pub fn expect_arguments(name: &str, given: usize, wanted: usize, thread: &mut Th
     let s = if wanted == 1 { "" } else { "s" };
     Err(thread.raise_type_error(format!("{name} expected {wanted} argument{s}, got {given}")))
 }
+
+/// Refuses a number of positional arguments outside of a range.
+pub fn expect_between(name: &str, given: usize, least: usize, most: usize, thread: &mut Thread) -> PyResult<()> {
+    let (how, count) = match given {
+        n if n < least => ("at least", least),
+        n if n > most => ("at most", most),
+        _ => return Ok(()),
+    };
+    let s = if count == 1 { "" } else { "s" };
+    Err(thread.raise_type_error(format!("{name} expected {how} {count} argument{s}, got {given}")))
+}

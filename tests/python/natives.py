@@ -6,7 +6,7 @@ MODULES = """sys builtins _imp marshal posix _io _codecs _weakref _thread _warni
 _sysconfig atexit gc itertools _collections _functools _operator _sre _typing _contextvars _tokenize _ast _opcode _symtable
 math _struct _string binascii select fcntl pwd _random _posixsubprocess _locale zlib _socket _bisect _heapq _json _queue array
 unicodedata termios grp resource mmap faulthandler _csv cmath _statistics _md5 _sha1 _sha2 _sha3 _blake2 _hmac _hashlib
- _bz2 _lzma _zstd _lsprof syslog _multiprocessing _posixshmem _suggestions _uuid _pickle _datetime _remote_debugging pyexpat
+ _asyncio _bz2 _lzma _zstd _lsprof syslog _multiprocessing _posixshmem _suggestions _uuid _pickle _datetime _remote_debugging pyexpat
  pyexpat.errors pyexpat.model""".split()
 
 # Names that pyrt leaves out, and why.

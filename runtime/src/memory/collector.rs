@@ -1,16 +1,20 @@
 //! The cycle collector: one algorithm for both builds, in a stopped world.
 //!
-//! Every object that the collector follows gets, in a side table, its count less the references from other such objects.
-//! What is left over is held from outside: by frames, native code, modules' roots, thread states. Everything reachable
-//! from those is alive; the rest is garbage. Finalizers and weakref callbacks run after the world has been restarted.
+//! What can be reached from modules and frames is marked (memory/marking.rs). Every other object that the collector follows
+//! gets its count less the references from others of them. What is left over is held from outside: by native code, by
+//! thread states. Everything reachable from those is alive too; the rest is garbage. Finalizers and weakref callbacks run
+//! after the world has been restarted.
 
-use hashbrown::HashMap;
+use std::time::{Duration, Instant};
+
+use hashbrown::{HashMap, HashSet};
 
 use crate::memory::heap::{self, HeapSlot};
+use crate::memory::marking::{Reachable, is_followed};
 use crate::memory::reclamation;
 use crate::memory::zero_counts::{self, for_each_stack_word};
 use crate::exceptions::display::write_to_stderr;
-use crate::object::header::{FLAG_FINALIZED, FLAG_FROZEN, FLAG_GC, FLAG_WEAKREFS, Header};
+use crate::object::header::{FLAG_FINALIZED, FLAG_FROZEN, FLAG_WEAKREFS, Header};
 use crate::object::refcount;
 use crate::object::shape;
 use crate::object::value::{Owned, Value};
@@ -169,13 +173,13 @@ pub fn collect_generation(generation: usize, thread: &mut Thread) -> usize {
     }
     let had = thread.take_exception();
     call_callbacks("start", generation, 0, thread);
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     if debug_flags() & DEBUG_STATS != 0 {
         let (n, frozen) = (followed_objects(thread).len(), count_frozen(thread));
         write_to_stderr(&format!("gc: collecting generation {generation}...\ngc: objects in each generation: {n} 0 0\ngc: objects in permanent generation: {frozen}\n"), thread);
     }
     zero_counts::reap(thread);
-    let garbage = find_garbage(thread);
+    let (garbage, pause) = find_garbage(thread);
     let unreachable = garbage.len();
     let mut found = 0;
     if unreachable > 0 {
@@ -186,6 +190,7 @@ pub fn collect_generation(generation: usize, thread: &mut Thread) -> usize {
     if debug_flags() & DEBUG_STATS != 0 {
         let seconds = start.elapsed().as_secs_f64();
         write_to_stderr(&format!("gc: done, {unreachable} unreachable, 0 uncollectable, {seconds:.4}s elapsed\n"), thread);
+        write_to_stderr(&format!("gc: the world was stopped for {:.4}s\n", pause.as_secs_f64()), thread);
     }
     {
         let mut statistics = STATISTICS.lock();
@@ -221,105 +226,123 @@ fn call_callbacks(phase: &str, generation: usize, found: usize, thread: &mut Thr
     }
 }
 
-fn is_followed(value: Value) -> bool {
-    // SAFETY: references lead to live objects in a stopped world.
-    value.is_pointer() && unsafe { (*value.header()).has_flag(FLAG_GC) } && !unsafe { (*value.header()).is_immortal() }
-}
-
-/// Finds the unreachable objects and takes a reference to each.
-fn find_garbage(thread: &mut Thread) -> Vec<Owned> {
+/// Finds the unreachable objects and takes a reference to each. Gives also how long the world was stopped.
+fn find_garbage(thread: &mut Thread) -> (Vec<Owned>, Duration) {
     let stopped = stop_the_world::stop(thread);
+    let start = Instant::now();
     // Counts: what queues owe is settled first.
     zero_counts::settle();
-    let mut counts: HashMap<u64, i64> = HashMap::new();
-    let mut bytes = 0usize;
-    for slot in heap::all_slots() {
-        // SAFETY: the world is stopped.
+    let slots = heap::all_slots();
+    // The world is stopped, here and below: objects that are not free are alive, and nobody changes them.
+    let mut blocks = heap::Blocks::default();
+    for &slot in &slots {
+        // SAFETY: see above.
         unsafe {
-            HeapSlot::visit_objects(slot, |header| {
-                bytes += HeapSlot::block_size(header.cast());
-                if !(*header).is_immortal() && !(*header).has_flag(FLAG_FROZEN) {
-                    counts.insert(header as u64, refcount::count(&*header));
-                }
-            });
+            HeapSlot::clear_marks(slot);
+            HeapSlot::note_blocks(slot, &mut blocks);
         }
     }
-    LIVE_BYTES.store(bytes, Ordering::Relaxed);
-    let objects: Vec<u64> = counts.keys().copied().collect();
-    for &address in &objects {
-        // SAFETY: in the table: a live object.
+    // Most objects are reachable from modules and frames. Words on stacks need not be counted: what they lead to is alive
+    // whatever its count.
+    let mut roots = Reachable::default();
+    let interpreter = thread.interpreter;
+    for slot in [&interpreter.modules, &interpreter.sys_dict, &interpreter.builtins_dict, &interpreter.importlib] {
+        if let Some(held) = slot.peek() {
+            roots.push(held);
+        }
+    }
+    for_each_stack_word(|word| {
+        // SAFETY: see above.
+        if unsafe { blocks.has_live(word.unmarked().header()) } {
+            roots.push(word);
+        }
+    });
+    // SAFETY: see above.
+    unsafe { roots.mark(LIVE_BYTES.load(Ordering::Relaxed)) };
+    // Of the others, those are alive that are referred to from outside: by native code, by thread states, by what the
+    // collector does not follow. They have more references than the others together hold.
+    let mut candidates: Vec<*mut Header> = Vec::new();
+    let mut bytes = 0;
+    for &slot in &slots {
+        // SAFETY: see above.
+        bytes += unsafe {
+            HeapSlot::visit_unmarked(slot, |header| {
+                if !(*header).is_immortal() && !(*header).has_flag(FLAG_FROZEN) {
+                    HeapSlot::set_count(header, refcount::count(&*header));
+                    candidates.push(header);
+                }
+            })
+        };
+    }
+    for &header in &candidates {
+        // SAFETY: see above.
         unsafe {
-            let header = address as *mut Header;
             if let Some(traverse) = shape::type_of_header(&*header).traverse.get() {
                 traverse(Value::from_header(header), &mut |held| {
                     if is_followed(held) {
-                        if let Some(count) = counts.get_mut(&(held.unmarked().bits())) {
-                            *count -= 1;
+                        if let Some(count) = HeapSlot::count(held.header()) {
+                            // Relaxed: one thread alone counts. Those of marked objects do not matter.
+                            count.store(count.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
                         }
                     }
                 });
             }
         }
     }
-    // Roots: held from outside. Deferred objects are also held by uncounted words on stacks, and classes by the shapes
-    // of their instances.
-    let mut work: Vec<u64> = Vec::new();
-    let mut alive: hashbrown::HashSet<u64> = hashbrown::HashSet::with_capacity(objects.len());
-    let mark = |address: u64, alive: &mut hashbrown::HashSet<u64>, work: &mut Vec<u64>| {
-        if counts.contains_key(&address) && alive.insert(address) {
-            work.push(address);
-        }
-    };
-    for (&address, &count) in &counts {
-        if count > 0 && alive.insert(address) {
-            work.push(address);
+    let mut held_from_outside = Reachable::default();
+    for &header in &candidates {
+        // SAFETY: see above.
+        if unsafe { HeapSlot::count(header) }.is_some_and(|count| count.load(Ordering::Relaxed) > 0) {
+            held_from_outside.push(Value::from_header(header));
         }
     }
-    for_each_stack_word(|word| mark(word.unmarked().bits(), &mut alive, &mut work));
-    while let Some(address) = work.pop() {
-        // SAFETY: as above.
+    // SAFETY: see above.
+    unsafe { held_from_outside.mark(candidates.len() * size_of::<[Header; 4]>()) };
+    let mut garbage = Vec::new();
+    for header in candidates {
+        // SAFETY: see above. Garbage is unreachable but not freed; the reference keeps it until it is cleared.
         unsafe {
-            let header = address as *mut Header;
-            let ty = shape::type_of_header(&*header);
-            mark(ty.value().bits(), &mut alive, &mut work);
-            if let Some(traverse) = ty.traverse.get() {
-                traverse(Value::from_header(header), &mut |held| {
-                    if held.is_pointer() {
-                        mark(held.unmarked().bits(), &mut alive, &mut work);
-                    }
-                });
+            if HeapSlot::is_marked(header) {
+                bytes += HeapSlot::block_size(header.cast());
+            } else {
+                garbage.push(Value::from_header(header).to_owned());
             }
         }
     }
-    let garbage: Vec<Owned> = objects
-        .into_iter()
-        .filter(|address| !alive.contains(address))
-        // SAFETY: unreachable but not freed; the reference keeps it until it is cleared.
-        .map(|address| Value::from_header(address as *const Header).to_owned())
-        .collect();
+    LIVE_BYTES.store(bytes, Ordering::Relaxed);
     thread_state::reset_gc_bytes();
-    for slot in heap::all_slots() {
+    for slot in slots {
         // SAFETY: slots are never freed; the world is stopped.
         unsafe {
+            HeapSlot::forget_counts(slot);
             (*slot).allocated.store(0, Ordering::Relaxed);
             (*slot).collect_at.store(collect_after(bytes), Ordering::Relaxed);
         }
     }
     reclamation::reclaim_all();
     drop(stopped);
-    garbage
+    (garbage, start.elapsed())
 }
 
 /// Clears the garbage: weak references and finalizers first; what they bring back to life stays. Gives the number of
 /// objects that did not.
 fn finish(garbage: Vec<Owned>, thread: &mut Thread) -> usize {
-    // Weak references to garbage are cleared before any finalizer runs; callbacks of references that are not garbage
-    // themselves are called.
-    let addresses: hashbrown::HashSet<u64> = garbage.iter().map(|object| object.bits()).collect();
+    let (mut with_weakrefs, mut with_finalizer) = (Vec::new(), Vec::new());
     for object in &garbage {
         // SAFETY: held by the vector.
-        let has_weakrefs = unsafe { (*object.header()).has_flag(FLAG_WEAKREFS) };
-        if has_weakrefs {
+        let header = unsafe { &*object.header() };
+        if header.has_flag(FLAG_WEAKREFS) {
+            with_weakrefs.push(object);
+        }
+        if object.type_object().has_finalizer() && !header.has_flag(FLAG_FINALIZED) {
+            with_finalizer.push(object);
+        }
+    }
+    // Weak references to garbage are cleared before any finalizer runs; callbacks of references that are not garbage
+    // themselves are called.
+    if !with_weakrefs.is_empty() {
+        let addresses: HashSet<u64> = garbage.iter().map(|object| object.bits()).collect();
+        for object in with_weakrefs {
             for reference in crate::types::weakref::references_of(**object) {
                 if addresses.contains(&reference.bits()) {
                     crate::types::weakref::forget_callback(*reference);
@@ -328,19 +351,16 @@ fn finish(garbage: Vec<Owned>, thread: &mut Thread) -> usize {
             crate::types::weakref::run_callbacks_of(object, thread);
         }
     }
-    drop(addresses);
-    let mut finalized = false;
+    let finalized = !with_finalizer.is_empty();
     // Those written in Python first: they may use what the natives' own would close (an event loop its sockets).
-    for is_python in [true, false] {
-        for object in &garbage {
-            // SAFETY: held by the vector.
-            let header = unsafe { &*object.header() };
-            let ty = object.type_object();
-            if ty.has_flag(TYPE_HAS_DEL) == is_python && ty.has_finalizer() && !header.has_flag(FLAG_FINALIZED) {
-                header.set_flag(FLAG_FINALIZED);
-                crate::protocol::finalize::call_finalizer(object, thread);
-                finalized = true;
-            }
+    with_finalizer.sort_by_key(|object| !object.type_object().has_flag(TYPE_HAS_DEL));
+    for object in with_finalizer {
+        // SAFETY: held by the vector.
+        let header = unsafe { &*object.header() };
+        // A finalizer may have finalized another of them.
+        if !header.has_flag(FLAG_FINALIZED) {
+            header.set_flag(FLAG_FINALIZED);
+            crate::protocol::finalize::call_finalizer(object, thread);
         }
     }
     let garbage = if finalized { still_garbage(garbage, thread) } else { garbage };
@@ -394,7 +414,7 @@ fn still_garbage(garbage: Vec<Owned>, thread: &mut Thread) -> Vec<Owned> {
             }
         }
     }
-    let mut alive: hashbrown::HashSet<u64> = counts.iter().filter(|(_, count)| **count > 0).map(|(address, _)| *address).collect();
+    let mut alive: HashSet<u64> = counts.iter().filter(|(_, count)| **count > 0).map(|(address, _)| *address).collect();
     // Finalizers may have shown the objects to other threads, whose stacks need not count them.
     for_each_stack_word(|word| {
         let address = word.unmarked().bits();

@@ -8,6 +8,10 @@
 //!   object always starts with a readable header (PROTOCOLS M5). A free block reads as dead: no owner, no flags,
 //!   `shared_refs` = [`DEAD`]; its link lies in `local_refs`.
 
+mod collector_notes;
+
+pub use collector_notes::Blocks;
+
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::null_mut;
 
@@ -17,7 +21,7 @@ use crate::memory::remote_free::RemoteFree;
 use crate::object::header::{DEAD, FLAG_GC, FLAG_LARGE, Header};
 use crate::object::refcount::FREE_THREADED;
 use crate::object::value::Value;
-use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, LeafMutex, Ordering};
+use crate::sync::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize, LeafMutex, Ordering};
 
 /// Bytes of a page; pages are aligned to it, so a block finds its page by masking.
 const PAGE_SIZE: usize = 1 << 16;
@@ -85,16 +89,52 @@ struct Page {
     limit: u32,
     /// Blocks freed by other threads, linked; taken by the owner as a whole.
     remote_free: RemoteFree,
+    /// One number per block while the collector counts references within its candidates, else null. Only who has stopped
+    /// the world touches it.
+    counts: *mut AtomicI64,
 }
 
-const FIRST_BLOCK: u32 = size_of::<Page>() as u32;
+/// Words of a page's mark bits, which follow the head of a page of objects: a bit for each 16 bytes, set by the collector
+/// in a stopped world.
+const MARK_WORDS: usize = PAGE_SIZE / 16 / 64;
+
+/// Where the first block of a page lies.
+const fn first_block(kind: Kind) -> u32 {
+    match kind {
+        Kind::Object => (size_of::<Page>() + MARK_WORDS * 8) as u32,
+        Kind::Raw => size_of::<Page>() as u32,
+    }
+}
+
+/// The page of a block that is not large.
+#[inline(always)]
+fn page_of(block: *const u8) -> *mut Page {
+    (block as usize & !(PAGE_SIZE - 1)) as *mut Page
+}
+
+impl Page {
+    /// # Safety
+    /// `this` is a page of objects.
+    #[inline(always)]
+    unsafe fn marks<'a>(this: *mut Page) -> &'a [AtomicU64; MARK_WORDS] {
+        // SAFETY: the words follow the head; pages are never unmapped.
+        unsafe { &*this.add(1).cast() }
+    }
+
+    /// The number of the block at `offset`.
+    unsafe fn block_number(this: *mut Page, offset: u32) -> usize {
+        // SAFETY: the caller's.
+        ((offset - first_block(Kind::Object)) / unsafe { (*this).block_size }) as usize
+    }
+}
 
 struct Bin {
     current: *mut Page,
     available: Vec<*mut Page>,
 }
 
-/// A thread's part of the heap.
+/// A thread's part of the heap, on cache lines of its own (two each: processors fetch them in pairs).
+#[repr(align(128))]
 pub struct HeapSlot {
     /// The number that objects carry as their owner; from 1.
     pub id: u16,
@@ -190,7 +230,12 @@ struct LargePrefix {
     /// Index in the slot's `large` list; `usize::MAX` when not listed.
     index: usize,
     slot: *mut HeapSlot,
-    unused: usize,
+    /// As a page's mark bits.
+    mark: AtomicU32,
+    unused: u32,
+    /// As a page's counts.
+    count: AtomicI64,
+    unused2: usize,
 }
 
 impl HeapSlot {
@@ -358,7 +403,8 @@ impl HeapSlot {
             }
             let Some(page) = (*this).fresh_pages.pop() else { return null_mut() };
             let block_size = class_size(class) as u32;
-            let room = PAGE_SIZE as u32 - FIRST_BLOCK;
+            let first = first_block(kind);
+            let room = PAGE_SIZE as u32 - first;
             page.write(Page {
                 slot: this,
                 kind,
@@ -366,9 +412,10 @@ impl HeapSlot {
                 linked: true,
                 block_size,
                 free: 0,
-                bump: FIRST_BLOCK,
-                limit: FIRST_BLOCK + room / block_size * block_size,
+                bump: first,
+                limit: first + room / block_size * block_size,
                 remote_free: RemoteFree::new(),
+                counts: null_mut(),
             });
             (*this).pages.push(page);
             page
@@ -386,7 +433,15 @@ impl HeapSlot {
                 return null_mut();
             }
             LARGE_BYTES.fetch_add(size as u64, Ordering::Relaxed);
-            raw.cast::<LargePrefix>().write(LargePrefix { size, index: usize::MAX, slot: this, unused: 0 });
+            raw.cast::<LargePrefix>().write(LargePrefix {
+                size,
+                index: usize::MAX,
+                slot: this,
+                mark: AtomicU32::new(0),
+                unused: 0,
+                count: AtomicI64::new(0),
+                unused2: 0,
+            });
             raw.add(size_of::<LargePrefix>())
         }
     }
@@ -417,7 +472,7 @@ impl HeapSlot {
             if is_large {
                 return Self::free_large(block);
             }
-            let page = (block as usize & !(PAGE_SIZE - 1)) as *mut Page;
+            let page = page_of(block);
             let offset = (block as usize & (PAGE_SIZE - 1)) as u32;
             if (*page).slot == this {
                 Self::write_free(block, kind, (*page).free);
@@ -506,7 +561,7 @@ impl HeapSlot {
             if (*block.cast::<Header>()).has_flag(FLAG_LARGE) {
                 (*block.sub(size_of::<LargePrefix>()).cast::<LargePrefix>()).size
             } else {
-                (*((block as usize & !(PAGE_SIZE - 1)) as *const Page)).block_size as usize
+                (*page_of(block)).block_size as usize
             }
         }
     }
@@ -522,7 +577,7 @@ impl HeapSlot {
                 if (*page).kind != Kind::Object {
                     continue;
                 }
-                let mut offset = FIRST_BLOCK;
+                let mut offset = first_block(Kind::Object);
                 while offset < (*page).bump {
                     let header = page.cast::<u8>().add(offset as usize).cast::<Header>();
                     if (*header).shared_refs.load(Ordering::Relaxed) != DEAD && (*header).has_flag(FLAG_GC) {

@@ -4,6 +4,7 @@ pub mod collector;
 pub mod deltas;
 pub mod grace;
 pub mod heap;
+pub(crate) mod marking;
 pub mod merge_queue;
 pub mod reclamation;
 pub mod remote_free;

@@ -165,6 +165,13 @@ impl Header {
         crate::object::refcount::FREE_THREADED && self.flags.load(Ordering::Acquire) & FLAG_DEFERRED != 0
     }
 
+    /// Whether this is the header of a free block.
+    #[inline]
+    pub fn is_dead(&self) -> bool {
+        // Relaxed: for looks at a stopped world.
+        self.shared_refs.load(Ordering::Relaxed) == DEAD
+    }
+
     #[inline(always)]
     pub fn is_immortal(&self) -> bool {
         // Relaxed: an object is born immortal or made so by its only user.

@@ -131,7 +131,7 @@ pub unsafe fn dealloc(value: Value) {
     unsafe {
         let ty = shape::type_of_header(&*header);
         let needs_python = ((*header).has_flag(FLAG_WEAKREFS) && crate::types::weakref::has_callbacks(value))
-            || (ty.has_finalizer() && !(*header).has_flag(FLAG_FINALIZED) && !crate::types::generator::is_finished(value));
+            || (ty.has_finalizer() && !(*header).has_flag(FLAG_FINALIZED) && !ty.is_at_rest(value));
         if needs_python {
             refcount::revive(&*header);
             thread_state::add_pending(value);

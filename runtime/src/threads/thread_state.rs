@@ -45,7 +45,8 @@ pub const REQUEST_TRACE: u32 = 1 << 9;
 /// Deferred objects have lost their last reference.
 pub const REQUEST_ZERO_COUNTS: u32 = 1 << 10;
 
-/// The part of a thread that others see.
+/// The part of a thread that others see, on cache lines of its own (two: processors fetch them in pairs).
+#[repr(align(128))]
 pub struct ThreadShared {
     /// `REQUEST_*` bits, polled at safepoints.
     pub requests: AtomicU32,
@@ -82,7 +83,8 @@ impl ThreadShared {
     }
 }
 
-/// The thread's own state, the token of whatever may run Python code.
+/// The thread's own state, the token of whatever may run Python code. On cache lines of its own.
+#[repr(align(128))]
 pub struct Thread {
     pub shared: &'static ThreadShared,
     pub interpreter: &'static Interpreter,
@@ -108,6 +110,11 @@ pub struct Thread {
     /// `contextvars.Context` of the thread.
     pub context: Option<Owned>,
     pub context_version: u64,
+    /// `asyncio`: the running event loop, and the task that it runs. Others read them in a stopped world.
+    pub event_loop: Option<Owned>,
+    pub running_task: Option<Owned>,
+    /// The current context of `decimal`, for a value of `context_version`.
+    pub decimal_context: Option<(u64, Owned)>,
     /// Async generator hooks (`sys.set_asyncgen_hooks`).
     pub asyncgen_firstiter: Option<Owned>,
     pub asyncgen_finalizer: Option<Owned>,
@@ -380,6 +387,9 @@ pub fn register(interpreter: &'static Interpreter, is_main: bool, native_limit: 
         repr_active: Vec::new(),
         context: None,
         context_version: 0,
+        event_loop: None,
+        running_task: None,
+        decimal_context: None,
         asyncgen_firstiter: None,
         asyncgen_finalizer: None,
         coroutine_origin_depth: 0,
@@ -420,6 +430,9 @@ pub fn register(interpreter: &'static Interpreter, is_main: bool, native_limit: 
 pub fn unregister(mut thread: Box<Thread>) {
     thread.exception = None;
     thread.context = None;
+    thread.event_loop = None;
+    thread.running_task = None;
+    thread.decimal_context = None;
     thread.dict = None;
     thread.iteration_result = None;
     thread.asyncgen_firstiter = None;
@@ -431,10 +444,14 @@ pub fn unregister(mut thread: Box<Thread>) {
     if unsafe { !(*thread.slot).zero_counts.lock().is_empty() } {
         crate::memory::zero_counts::reap(&mut thread);
     }
-    while has_pending() {
+    // Merging may end objects whose finalizers are to run, and those may leave more to be merged.
+    loop {
+        merge_own_list();
+        if !has_pending() {
+            break;
+        }
         crate::object::lifetime::drain_pending(&mut thread);
     }
-    merge_own_list();
     reclamation::abandon();
     let shared = thread.shared;
     let _going = COMING_AND_GOING.lock();

@@ -506,6 +506,7 @@ pub static SPEC: TypeSpec = TypeSpec {
     ],
     dealloc: Some(generator::dealloc),
     traverse: Some(generator::traverse),
+    at_rest: Some(generator::is_finished),
     ..TypeSpec::DEFAULT
 };
 

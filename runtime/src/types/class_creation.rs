@@ -193,6 +193,7 @@ fn create(meta: &TypeObject, name: Value, bases: Value, namespace: Value, thread
     ty.dealloc.set(Some(instance_dealloc));
     ty.traverse.set(Some(instance_traverse));
     ty.clear.set(Some(instance_clear));
+    ty.at_rest.set(base.at_rest.get());
     if is_meta {
         ty.dealloc.set(base.dealloc.get());
         ty.traverse.set(base.traverse.get());

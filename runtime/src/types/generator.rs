@@ -261,9 +261,9 @@ pub fn delegate(generator: Value) -> Option<Owned> {
     None
 }
 
-/// Whether the object is finished: there is nothing for its finalizer to do.
+/// Whether the generator is finished: there is nothing for its finalizer to do.
 pub fn is_finished(value: Value) -> bool {
-    is_generator_like(value) && GeneratorObject::of_any(value).state() == State::Finished
+    GeneratorObject::of_any(value).state() == State::Finished
 }
 
 /// Whether a suspended generator stands at a plain `yield` outside of every `try`: closing it runs no code.
@@ -751,6 +751,26 @@ pub(crate) unsafe fn traverse(value: Value, visit: &mut dyn FnMut(Value)) {
     }
 }
 
+/// Shows the locals of a generator that the calling thread is running, which `traverse` leaves to the stacks.
+pub fn for_each_running_local(value: Value, thread: &Thread, mut visit: impl FnMut(Value)) {
+    let object = GeneratorObject::of_any(value);
+    let mut frame = thread.frame;
+    // SAFETY: the chain of live frames of this thread, whose locals are words or empty.
+    unsafe {
+        while !frame.is_null() && frame != object.frame_ptr() {
+            frame = (*frame).previous;
+        }
+        if !frame.is_null() {
+            let locals = Frame::locals_ptr(frame);
+            for i in 0..(*frame).code().nlocalsplus as usize {
+                if let Some(held) = Value::from_slot(*locals.add(i)) {
+                    visit(held.unmarked());
+                }
+            }
+        }
+    }
+}
+
 /// `__sizeof__`, for asynchronous generators too.
 pub const SIZEOF: MethodDef = method("__sizeof__", NativeFn::NoArgs(sizeof), "-($self)", "Bytes of the object.");
 pub const CLASS_GETITEM: MethodDef =
@@ -781,6 +801,7 @@ pub static GENERATOR_SPEC: TypeSpec = TypeSpec {
     ],
     dealloc: Some(dealloc),
     traverse: Some(traverse),
+    at_rest: Some(is_finished),
     ..TypeSpec::DEFAULT
 };
 
@@ -808,6 +829,7 @@ pub static COROUTINE_SPEC: TypeSpec = TypeSpec {
     ],
     dealloc: Some(dealloc),
     traverse: Some(traverse),
+    at_rest: Some(is_finished),
     ..TypeSpec::DEFAULT
 };
 

@@ -16,6 +16,7 @@ use crate::sync::{AtomicI64, LeafMutex, Ordering};
 use crate::threads::thread_state::Thread;
 use crate::types::builtin_types::{CALLABLE_ITERATOR, REVERSED, SEQUENCE_ITERATOR, shapes};
 use crate::types::int;
+use crate::types::slot_table;
 use crate::types::string::StrObject;
 use crate::types::tuple;
 use crate::types::type_object::*;
@@ -66,7 +67,12 @@ pub fn new_sequence_iterator(value: Value) -> Owned {
 
 /// The item at a position; IndexError and StopIteration end the iteration.
 fn item_at(this: &PositionIterator, sequence: &Owned, position: i64, thread: &mut Thread) -> PyResult<Option<Owned>> {
-    let raised = match subscript::get_item(**sequence, *Owned::int(position), thread) {
+    let slots = &sequence.type_object().slots;
+    let found = match slots.item.get() {
+        Some(item) if !slot_table::is_subscript_overridden(slots) => item(**sequence, *Owned::int(position), thread),
+        _ => subscript::get_item(**sequence, *Owned::int(position), thread),
+    };
+    let raised = match found {
         Ok(item) => return Ok(Some(item)),
         Err(raised) => raised,
     };

@@ -611,6 +611,11 @@ fn class_length(object: Value, thread: &mut Thread) -> PyResult<i64> {
     })
 }
 
+/// Whether a class has a `__getitem__` written in Python.
+pub fn is_subscript_overridden(slots: &Slots) -> bool {
+    slots.subscript.raw() == class_subscript as *const () as usize
+}
+
 fn class_subscript(object: Value, key: Value, thread: &mut Thread) -> PyResult {
     call_required(object, names().__getitem__, &[key], thread)
 }

@@ -41,6 +41,8 @@ pub type DeallocFn = unsafe fn(Value);
 pub type TraverseFn = unsafe fn(Value, &mut dyn FnMut(Value));
 /// Drops references that may be part of a cycle; the object stays valid.
 pub type ClearFn = unsafe fn(Value);
+/// Whether the native finalizer has nothing to do for a dead object. Only looks at it.
+pub type AtRestFn = fn(Value) -> bool;
 
 /// One function-pointer cell: readable without a lock.
 #[repr(transparent)]
@@ -159,6 +161,8 @@ define_slots! {
     subscript: BinaryFn, ass_subscript: SetAttrFn, contains: ContainsFn,
     await_: UnaryFn, aiter: UnaryFn, anext: UnaryFn,
     buffer: BufferFn,
+    // What iteration takes, where it is not what a subscript gives.
+    item: BinaryFn,
 }
 
 /// Subclasses may be made of the type.
@@ -225,6 +229,7 @@ pub struct TypeObject {
     pub(crate) dealloc: SlotCell<DeallocFn>,
     pub(crate) traverse: SlotCell<TraverseFn>,
     pub(crate) clear: SlotCell<ClearFn>,
+    pub(crate) at_rest: SlotCell<AtRestFn>,
     flags: AtomicU32,
     /// With the number of inline attribute slots of new instances.
     pub(crate) root: RootShape,
@@ -339,6 +344,8 @@ pub struct TypeSpec {
     pub dealloc: Option<DeallocFn>,
     pub traverse: Option<TraverseFn>,
     pub clear: Option<ClearFn>,
+    /// Where most objects die without need of the finalizer: says so, which spares them the way over the pending list.
+    pub at_rest: Option<AtRestFn>,
     /// `__hash__` is None.
     pub unhashable: bool,
 }
@@ -360,6 +367,7 @@ impl TypeSpec {
         dealloc: None,
         traverse: None,
         clear: None,
+        at_rest: None,
         unhashable: false,
     };
 }
@@ -380,6 +388,7 @@ impl TypeObject {
             dealloc: SlotCell::EMPTY,
             traverse: SlotCell::EMPTY,
             clear: SlotCell::EMPTY,
+            at_rest: SlotCell::EMPTY,
             flags: AtomicU32::new(flags),
             root: RootShape::new(),
             dict_shape: AtomicU32::new(0),
@@ -523,6 +532,12 @@ impl TypeObject {
     #[inline(always)]
     pub fn has_finalizer(&self) -> bool {
         self.has_flag(TYPE_HAS_DEL) || self.slots.finalize.raw() != 0
+    }
+
+    /// Whether the finalizer of a dead object would do nothing.
+    #[inline]
+    pub fn is_at_rest(&self, object: Value) -> bool {
+        !self.has_flag(TYPE_HAS_DEL) && self.at_rest.get().is_some_and(|at_rest| at_rest(object))
     }
 
     #[inline]

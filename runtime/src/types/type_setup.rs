@@ -84,6 +84,7 @@ fn make_skeleton_unpublished(ty: &'static StaticType) -> *mut TypeObject {
     made.dealloc.set(spec.dealloc.or_else(|| base_ref.and_then(|base| base.dealloc.get())));
     made.traverse.set(spec.traverse.or_else(|| base_ref.and_then(|base| base.traverse.get())));
     made.clear.set(spec.clear.or_else(|| base_ref.and_then(|base| base.clear.get())));
+    made.at_rest.set(spec.at_rest.or_else(|| base_ref.and_then(|base| base.at_rest.get())));
     for slot in spec.slots {
         made.slots.fill(slot);
     }

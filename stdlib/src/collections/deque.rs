@@ -332,16 +332,27 @@ fn mutated(thread: &mut Thread) -> pyrt_runtime::object::value::Raised {
     thread.raise(&exc::RUNTIME_ERROR, "deque mutated during iteration")
 }
 
+/// Whether comparing values of these types runs no Python code.
+fn compares_natively(value: Value) -> bool {
+    !value.is_pointer() || (!value.type_has_flag(TYPE_HEAP) && value.type_has_flag(TYPE_STR_SUBCLASS | TYPE_INT_SUBCLASS | TYPE_FLOAT_SUBCLASS | TYPE_BYTES_SUBCLASS))
+}
+
+/// The items as they are, where other threads may change the deque while it is searched: a search sees one moment.
+fn searched_items(deque: &Deque) -> Option<Vec<Owned>> {
+    (pyrt_runtime::object::FREE_THREADED && !lifetime::is_private(&deque.header)).then(|| deque.snapshot())
+}
+
 /// The first item in the range that equals `value`.
 fn find(deque: &Deque, value: Value, start: usize, stop: usize, thread: &mut Thread) -> PyResult<Option<usize>> {
     let changes = deque.changes();
-    for i in start..stop.min(deque.len()) {
-        let Some(item) = deque.get(i) else { return Err(mutated(thread)) };
+    let items = searched_items(deque);
+    for i in start..stop.min(items.as_ref().map_or(deque.len(), Vec::len)) {
+        let Some(item) = items.as_ref().map_or_else(|| deque.get(i), |items| items.get(i).cloned()) else { return Err(mutated(thread)) };
         let equal = compare::equals(*item, value, thread)?;
         if equal {
             return Ok(Some(i));
         }
-        if deque.changes() != changes {
+        if deque.changes() != changes && !(items.is_some() && compares_natively(*item) && compares_natively(value)) {
             return Err(mutated(thread));
         }
     }
@@ -365,10 +376,11 @@ fn index(this: Value, args: Args<'_>, thread: &mut Thread) -> PyResult {
 fn count(this: Value, value: Value, thread: &mut Thread) -> PyResult {
     let deque = Deque::of(this);
     let (changes, mut n) = (deque.changes(), 0);
-    for i in 0..deque.len() {
-        let Some(item) = deque.get(i) else { return Err(mutated(thread)) };
+    let items = searched_items(deque);
+    for i in 0..items.as_ref().map_or(deque.len(), Vec::len) {
+        let Some(item) = items.as_ref().map_or_else(|| deque.get(i), |items| items.get(i).cloned()) else { return Err(mutated(thread)) };
         n += usize::from(compare::equals(*item, value, thread)?);
-        if deque.changes() != changes {
+        if deque.changes() != changes && !(items.is_some() && compares_natively(*item) && compares_natively(value)) {
             return Err(mutated(thread));
         }
     }

@@ -97,7 +97,7 @@ fn context_new(_class: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thr
     Ok(make(map::empty(), 0))
 }
 
-fn enter(context: Value, thread: &mut Thread) -> PyResult<()> {
+pub fn enter(context: Value, thread: &mut Thread) -> PyResult<()> {
     // Acquire: pairs with the Release in `leave`: what the last thread did in the context is seen.
     if of(context).is_entered.swap(true, Ordering::Acquire) {
         let shown = convert::repr_text(context, thread)?;
@@ -109,7 +109,7 @@ fn enter(context: Value, thread: &mut Thread) -> PyResult<()> {
     Ok(())
 }
 
-fn leave(context: Value, thread: &mut Thread) -> PyResult<()> {
+pub fn leave(context: Value, thread: &mut Thread) -> PyResult<()> {
     if !thread.context.as_ref().is_some_and(|current| current.is(context)) {
         let shown = convert::repr_text(context, thread)?;
         return Err(thread.raise(

@@ -1,7 +1,7 @@
 //! The module `_contextvars`.
 //!
 //! The current context of a thread lies in its thread state; a thread has none until it is first asked for.
-mod context;
+pub mod context;
 mod map;
 mod variable;
 

@@ -6,6 +6,7 @@ use pyrt_runtime::object::lifetime::allocate_object;
 use pyrt_runtime::object::value::{Owned, PyResult, Raised, Slot, Value};
 use pyrt_runtime::protocol::args::{Args, KwNames};
 use pyrt_runtime::protocol::{call, iterate};
+use pyrt_runtime::sync::{AtomicU64, Ordering};
 use pyrt_runtime::text::Units;
 use pyrt_runtime::threads::thread_state::Thread;
 use pyrt_runtime::types::builtin_types::{FLOAT, StaticType};
@@ -25,6 +26,9 @@ pub struct Reader {
     dialect: Slot,
     line_num: Slot,
     parser: Guarded<Parser>,
+    /// `threading.get_ident()` of the thread that uses the parser, 0 for none. Others that read records meanwhile parse for
+    /// themselves.
+    user: AtomicU64,
 }
 
 references!(Reader: lines, dialect);
@@ -39,6 +43,7 @@ pub fn new(_module: Value, args: Args<'_>, kwnames: KwNames, thread: &mut Thread
         dialect: Slot::new(dialect),
         line_num: Slot::new(Owned::int(0)),
         parser: Guarded::new(Parser::new()),
+        user: AtomicU64::new(0),
     }))
 }
 
@@ -57,33 +62,48 @@ fn fault_error(fault: Fault, thread: &mut Thread) -> Raised {
 fn next(this: Value, thread: &mut Thread) -> PyResult<Option<Owned>> {
     // SAFETY: `self` of this type.
     let reader: &Reader = unsafe { object(this) };
+    let me = thread.shared.ident.load(Ordering::Relaxed);
+    // Acquire and Release are the parser's lock's; this says only whose parser it is.
+    match reader.user.compare_exchange(0, me, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => {
+            let record = read_record(reader, &reader.parser, thread);
+            reader.user.store(0, Ordering::Relaxed);
+            record
+        }
+        // The lines' iterator has called the reader itself.
+        Err(user) if user == me => read_record(reader, &reader.parser, thread),
+        Err(_) => read_record(reader, &Guarded::new(Parser::new()), thread),
+    }
+}
+
+fn read_record(reader: &Reader, parser: &Guarded<Parser>, thread: &mut Thread) -> PyResult<Option<Owned>> {
     let (Some(lines), Some(dialect)) = (reader.lines.load(&reader.header), reader.dialect.load(&reader.header)) else { return Ok(None) };
     let rules = Dialect::of(*dialect).rules;
-    drop(reader.parser.with(&reader.header, Parser::reset));
+    drop(parser.with(&reader.header, Parser::reset));
     loop {
         let Some(line) = iterate::next(*lines, thread)? else {
-            let inside = reader.parser.with(&reader.header, |parser| parser.is_inside_field());
+            let inside = parser.with(&reader.header, |parser| parser.is_inside_field());
             if !inside {
                 return Ok(None);
             }
             if rules.is_strict {
                 return Err(ERROR.raise("unexpected end of data", thread));
             }
-            reader.parser.with(&reader.header, Parser::end_field);
+            parser.with(&reader.header, Parser::end_field);
             break;
         };
         if !string::is_str(*line) {
             let name = line.type_object().full_name();
             return Err(ERROR.raise(format!("iterator should return strings, not {name} (the file should be opened in text mode)"), thread));
         }
-        if !reader.parser.with(&reader.header, |parser| parser.is_reading()) {
+        if !parser.with(&reader.header, |parser| parser.is_reading()) {
             return Err(ERROR.raise("iterator has already advanced the reader", thread));
         }
         let count = reader.line_num.load(&reader.header).and_then(|count| pyrt_runtime::types::int::as_i64(*count)).unwrap_or(0);
         drop(reader.line_num.replace(&reader.header, Some(Owned::int(count + 1))));
         let limit = field_limit();
         let text = StrObject::of(*line);
-        let result = reader.parser.with(&reader.header, |parser| {
+        let result = parser.with(&reader.header, |parser| {
             match text.chars() {
                 Chars::One(chars) => parser.line(chars, &rules, limit),
                 Chars::Two(chars) => parser.line(chars, &rules, limit),
@@ -95,7 +115,7 @@ fn next(this: Value, thread: &mut Thread) -> PyResult<Option<Owned>> {
             break;
         }
     }
-    match reader.parser.with(&reader.header, Parser::take) {
+    match parser.with(&reader.header, Parser::take) {
         Some(record) => fields(&record, rules.quoting, thread).map(Some),
         None => Err(ERROR.raise("iterator has already advanced the reader", thread)),
     }

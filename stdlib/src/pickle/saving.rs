@@ -486,6 +486,10 @@ impl<'a> Save<'a> {
                 }
             }
             self.out.byte(APPENDS);
+            if n == 0 {
+                // Another thread empties the list meanwhile.
+                break;
+            }
         }
         Ok(())
     }

@@ -61,6 +61,7 @@ pub fn after_in_child(thread: &mut Thread) {
     crate::signal::adopt_main(thread);
     crate::thread::handle::reset_after_fork(thread);
     crate::warnings::reset_after_fork(thread);
+    crate::asyncio::registry::reset_after_fork(thread);
     crate::imp::release_import_lock(thread);
     run_at_fork(1, thread);
 }

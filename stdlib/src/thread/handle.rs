@@ -177,6 +177,7 @@ pub fn start(function: Value, args: Owned, kwargs: Option<Owned>, state: Arc<Han
             run(contents, &mut own);
         }
         super::local::forget_thread(&mut own);
+        crate::asyncio::registry::forget_thread();
         thread_state::unregister(own);
         N_RUNNING.fetch_sub(1, Ordering::Relaxed);
         mine.finish();

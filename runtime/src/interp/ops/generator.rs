@@ -153,12 +153,13 @@ pub fn send(r: &mut Regs<'_>, oparg: u32) -> Flow {
     }
 }
 
+/// Sends a value to whatever a coroutine can wait for: a generator, an iterator or an object with `send`.
 #[inline(never)]
-fn send_slow(receiver: Value, value: Value, thread: &mut Thread) -> PyResult<Sent> {
+pub fn send_slow(receiver: Value, value: Value, thread: &mut Thread) -> PyResult<Sent> {
     if generator::is_generator_like(receiver) {
         return resume::send(receiver, value.to_owned(), thread);
     }
-    if value.is_none() {
+    if value.is_none() && iterate::is_iterator(receiver) {
         return match iterate::next(receiver, thread) {
             Ok(Some(value)) => Ok(Sent::Yielded(value)),
             Ok(None) => Ok(Sent::Returned(thread.take_iteration_result())),
@@ -173,7 +174,7 @@ fn send_slow(receiver: Value, value: Value, thread: &mut Thread) -> PyResult<Sen
 }
 
 /// A StopIteration that is being raised is the end, with its value.
-fn stop_value(raised: crate::object::value::Raised, thread: &mut Thread) -> PyResult<Sent> {
+pub fn stop_value(raised: crate::object::value::Raised, thread: &mut Thread) -> PyResult<Sent> {
     let exception = thread.catch(raised, &exc::STOP_ITERATION)?;
     let object = crate::exceptions::object::ValueException::of(*exception);
     Ok(Sent::Returned(object.value.load(&object.base.header).unwrap_or_else(Owned::none)))
