@@ -19,8 +19,8 @@ pub const LOCKED: u8 = 1;
 /// Threads are parked on the lock's address; set and cleared only with the parking bucket locked.
 pub const PARKED: u8 = 2;
 
-/// Spins before a waiter parks. (In models a thread that spins would let the holder go on.)
-const SPIN_LIMIT: u32 = if cfg!(loom) { 0 } else { 64 };
+/// Spins before a waiter parks.
+const SPIN_LIMIT: u32 = 64;
 
 /// Whether locks must be taken at all: not before a second thread has been started. The answer changes only at a
 /// safepoint of this thread, and none is passed while a lock is held, so `acquire` and `release` agree.
@@ -93,7 +93,8 @@ fn acquire_slow(byte: &AtomicU8) {
             }
             continue;
         }
-        if spins < SPIN_LIMIT {
+        // In models a thread that spins would let the holder go on, and never park.
+        if !cfg!(loom) && spins < SPIN_LIMIT {
             spins += 1;
             crate::sync::spin_hint();
             continue;
