@@ -1,11 +1,15 @@
 //! A heap of a few blocks, the last freed of which is the first to be used again.
 
-use crate::object::header::Header;
+use crate::object::header::{FLAG_WEAKREFS, Header, ShapeId};
 use crate::object::lifetime;
 use crate::object::refcount;
 use crate::object::value::{Owned, Value};
 use crate::threads::thread_state::slot_id;
-use crate::types::string::{STR, StrObject};
+use crate::types::string::{STR, StrObject, WEAKREF};
+use crate::types::weak_table;
+
+/// The text of callbacks of weak references.
+pub const CALLBACK: u64 = 77;
 
 const BLOCKS: usize = 12;
 const SLOTS: usize = 5;
@@ -26,15 +30,31 @@ loom::lazy_static! {
     };
 }
 
+/// A block with a header for an object of the calling thread.
+fn allocate(shape: ShapeId) -> &'static StrObject {
+    let block = HEAP.free.lock().unwrap().pop().expect("the model needs more blocks");
+    let object: *const StrObject = &*HEAP.blocks[block];
+    // SAFETY: blocks live to the end of a run.
+    let object = unsafe { &*object };
+    // As `lifetime::allocate`: the header first.
+    object.header().write_new(slot_id(), 0, shape);
+    object
+}
+
 /// A new string of the calling thread.
 pub fn string(text: u64) -> Owned {
-    let block = HEAP.free.lock().unwrap().pop().expect("the model needs more blocks");
-    let object = &HEAP.blocks[block];
-    // As `lifetime::allocate`: the header first.
-    object.header.write_new(slot_id(), 0, STR);
+    let object = allocate(STR);
     object.set_text(text);
     // SAFETY: a new object with one reference.
-    unsafe { Owned::from_raw(Value::from_object(&**object)) }
+    unsafe { Owned::from_raw(Value::from_object(object)) }
+}
+
+/// A new weak reference, for `weak_table::register`.
+pub fn weak_reference(referent: Value, callback: Option<Owned>) -> Owned {
+    let object = allocate(WEAKREF);
+    object.weak.refer_to(referent, callback);
+    // SAFETY: a new object with one reference.
+    unsafe { Owned::from_raw(Value::from_object(object)) }
 }
 
 /// A new string that other threads have tried to take a reference to.
@@ -51,6 +71,16 @@ pub fn deferred_string(text: u64) -> Owned {
     made
 }
 
+/// The address that a weak reference has.
+pub fn referent_of(reference: Value) -> Option<Value> {
+    Value::from_slot(StrObject::of(reference).weak.referent.load(crate::sync::Ordering::Acquire))
+}
+
+/// Writes what a weak reference in the same block would have as its callback.
+pub fn replace_callback(object: Value, callback: Option<Owned>) -> Option<Owned> {
+    StrObject::of(object).weak.callback.replace_locked(callback)
+}
+
 pub fn header_of<'a>(value: Value) -> &'a Header {
     // SAFETY: blocks live to the end of a run.
     unsafe { &*value.header() }
@@ -60,10 +90,32 @@ pub fn text_of(value: Value) -> u64 {
     StrObject::of(value).text()
 }
 
+/// As `lifetime::dealloc`: an object whose death calls something is revived for that time.
 pub fn free(value: Value) {
     let object = StrObject::of(value);
-    object.set_text(u64::MAX);
-    object.header.write_free(0);
+    if object.header().shape() == WEAKREF {
+        weak_table::forget(value);
+        drop(object.weak.callback.replace_locked(None));
+    } else if object.header().has_flag(FLAG_WEAKREFS) {
+        if weak_table::has_callbacks(value) {
+            refcount::revive(object.header());
+            // SAFETY: the reference that `revive` left.
+            let revived = unsafe { Owned::from_raw(value) };
+            for reference in weak_table::take_callbacks(*revived) {
+                assert_eq!(header_of(*reference).shape(), WEAKREF, "called for what is no weak reference");
+                if let Some(callback) = StrObject::of(*reference).weak.callback.replace(header_of(*reference), None) {
+                    assert_eq!(text_of(*callback), CALLBACK, "called what is no callback");
+                }
+            }
+            drop(revived);
+            return;
+        }
+        weak_table::clear_without_callbacks(value);
+    }
+    if object.header().shape() == STR {
+        object.set_text(u64::MAX);
+    }
+    object.header().write_free(0);
     let block = HEAP.blocks.iter().position(|block| std::ptr::eq(&**block, object)).expect("no block of the heap");
     HEAP.free.lock().unwrap().push(block);
 }
@@ -75,7 +127,16 @@ pub fn queue_for_owner(value: Value) {
 
 /// Works off what the calling thread is owed, and what nobody owns.
 pub fn safepoint() {
-    for slot in [slot_id(), 0] {
+    merge([slot_id(), 0]);
+}
+
+/// When all other threads have ended: works off what anybody is owed.
+pub fn settle() {
+    merge(0..SLOTS as u16);
+}
+
+fn merge(slots: impl IntoIterator<Item = u16>) {
+    for slot in slots {
         let owed = std::mem::take(&mut *HEAP.queues[usize::from(slot)].lock().unwrap());
         for bits in owed {
             // SAFETY: the entry owns a reference; its owner's words are the calling thread's.
@@ -87,8 +148,9 @@ pub fn safepoint() {
     }
 }
 
-/// The number of objects that live.
+/// The number of objects that live, when all other threads have ended.
 pub fn count_live() -> usize {
+    settle();
     BLOCKS - HEAP.free.lock().unwrap().len()
 }
 

@@ -13,6 +13,7 @@ pub mod heap;
 
 #[path = "../../runtime/src/object"]
 pub mod object {
+    pub mod attribute_slots;
     pub mod counting;
     pub mod header;
     #[path = "../../../loom-tests/src/object/lifetime.rs"]
@@ -20,6 +21,7 @@ pub mod object {
     pub mod lock;
     pub mod refcount;
     pub mod value;
+    pub mod version;
 
     pub use refcount::FREE_THREADED;
 }
@@ -30,22 +32,40 @@ pub mod memory {
     pub mod deltas;
     pub mod grace;
     pub mod merge_queue;
+    pub mod remote_free;
     #[path = "../../../loom-tests/src/memory/reclamation.rs"]
     pub mod reclamation;
 }
 
 #[path = "../../runtime/src/threads"]
 pub mod threads {
+    pub mod gil_lock;
     pub mod parking;
     #[path = "../../../loom-tests/src/threads/thread_state.rs"]
     pub mod thread_state;
     pub mod world;
 }
 
+#[path = "../../runtime/src/interp"]
+pub mod interp {
+    pub mod inline_cache;
+}
+
 #[path = "../../runtime/src/types"]
 pub mod types {
+    pub mod root_shape;
     #[path = "../../../loom-tests/src/types/string.rs"]
     pub mod string;
+
+    pub mod weak_table;
+
+    impl weak_table::WeakReference {
+        /// Fills in a fresh block.
+        pub fn refer_to(&self, referent: crate::object::value::Value, callback: Option<crate::object::value::Owned>) {
+            self.referent.store(referent.bits(), crate::sync::Ordering::Relaxed);
+            drop(self.callback.replace_locked(callback));
+        }
+    }
 
     pub mod list {
         pub mod storage;
@@ -101,6 +121,12 @@ pub mod types {
         }
     }
 }
+
+// For the file of the library, which names the runtime's crate.
+extern crate self as pyrt_runtime;
+
+#[path = "../../stdlib/src/thread/raw_lock.rs"]
+pub mod raw_lock;
 
 /// All interleavings with at most so many preemptions.
 pub fn model(preemptions: usize, check: impl Fn() + Sync + Send + 'static) {

@@ -119,7 +119,7 @@ fn mutant_no_second_look() {
 }
 
 /// The value and the key are the writer's alone until the reader takes the lock; the reader has an equal key of its own.
-fn equal_key(read_key_hash: u64) {
+fn equal_key(text: u64) {
     set_slot_id(1);
     let key = string(1);
     let dict = Arc::new(dict::new());
@@ -128,7 +128,7 @@ fn equal_key(read_key_hash: u64) {
         let dict = dict.clone();
         thread::spawn(move || {
             set_slot_id(2);
-            let equal = string(read_key_hash);
+            let equal = string(text);
             finds_or_not(&dict, *equal, 101);
             drop(equal);
             safepoint();
@@ -151,6 +151,14 @@ fn equal_key(read_key_hash: u64) {
 
 #[test]
 fn equal_key_against_deletion_and_reuse() {
+    model(2, || equal_key(1));
+}
+
+/// Mutant: texts of keys are compared without a reference.
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn mutant_keys_are_not_held() {
+    let _mutant = Mutant::without("hold");
     model(2, || equal_key(1));
 }
 

@@ -1,11 +1,22 @@
-//! Deferred objects (runtime/src/object/refcount.rs, memory/deltas.rs, memory/zero_counts.rs): words on stacks use an object
-//! without a count while others take it out of its slot, and threads keep changes to its count to themselves; it is freed
-//! once, not while a stack or a slot has it, and not left behind.
+//! Deferred objects and how they die: `born_deferred`, `is_deferred` of runtime/src/object/header.rs, `apply`,
+//! `settled_count`, `undefer`, `promote_and_release`, `merge_queued` of object/refcount.rs. Used by memory/deltas.rs (the
+//! threads' tables), memory/zero_counts.rs (`take_dead`), `Slot::peek_deferred` and `lifetime::follow_release`.
 //!
-//! The model of a stop-the-world pause is a reader-writer lock: a mutator holds it for reading between two safepoints, the
-//! reaper for writing. A stack is one word per mutator. The slot follows `Slot::peek_deferred`: word, flag, word.
+//! # The protocol
+//! Words on stacks use a deferred object without a count; heap slots count. Its shared count stands a bias above the true
+//! one, and threads keep their changes to it in tables of their own, which they apply when these are full. So no single
+//! thread can tell that it is dead. An object whose count looks like zero is put on a list; now and then the world is
+//! stopped, all tables are applied, and what has count zero and is on no stack is made an ordinary object with one
+//! reference, which is given back when the world runs again. An object that threads contend for is promoted by one that
+//! holds a reference: first comes the bias, then the flag.
 //!
-//! Run with `RUSTFLAGS="--cfg loom" cargo test --release -p pyrt-loom-tests`.
+//! # What must hold
+//! * The object is freed once, not while a stack or a slot has it, and is not left behind.
+//!
+//! # The stand-ins
+//! A stop-the-world pause is a reader-writer lock: a mutator holds it for reading between two safepoints, the reaper for
+//! writing (tests/stop_the_world.rs models the real one). A stack is one word per mutator, a table one difference. The slot
+//! follows `Slot::peek_deferred`: word, flag, word (tests/slot.rs models the real one).
 #![cfg(loom)]
 
 use loom::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering};
@@ -200,7 +211,7 @@ fn stack_word_against_last_release() {
 
 /// Mutant: the reaper does not look at the stacks.
 #[test]
-#[should_panic]
+#[should_panic(expected = "freed while a stack uses it")]
 fn mutant_stacks_are_not_looked_at() {
     model(|| borrow_against_clear(true));
 }
@@ -299,7 +310,7 @@ fn reference_handed_from_thread_to_thread() {
 
 /// Mutant: the tables are not emptied when the world is stopped: the last release stays unknown.
 #[test]
-#[should_panic]
+#[should_panic(expected = "leaked")]
 fn mutant_tables_are_not_settled() {
     model(|| handed_over(true));
 }

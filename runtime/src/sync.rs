@@ -156,7 +156,7 @@ pub mod modelled {
     use super::{AtomicU32, Ordering};
 
     loom::lazy_static! {
-        /// What the kernel does while it looks at the word of a futex, and who sleeps on which.
+        /// What the kernel holds while it looks at the word of a futex, and what sleepers wait for.
         static ref SLEEPERS: (Mutex<()>, loom::sync::Condvar) = (Mutex::new(()), loom::sync::Condvar::new());
     }
 

@@ -1,17 +1,20 @@
 //! Objects of the models: strings, of which each has a number for a text. The text may only be looked at while a reference
-//! is held: loom reports it otherwise.
+//! is held: loom reports it otherwise. A block can be a weak reference's, too.
 
 use loom::cell::UnsafeCell;
 
 use crate::object::header::{Header, ShapeId};
 use crate::object::value::Value;
+use crate::types::weak_table::WeakReference;
 
 /// The shape of strings.
 pub const STR: ShapeId = 3;
+/// The shape of weak references.
+pub const WEAKREF: ShapeId = 4;
 
 #[repr(C, align(16))]
 pub struct StrObject {
-    pub header: Header,
+    pub weak: WeakReference,
     text: UnsafeCell<u64>,
 }
 
@@ -25,7 +28,11 @@ impl StrObject {
     pub fn free() -> StrObject {
         let header = Header::new(0, 0, 0);
         header.write_free(0);
-        StrObject { header, text: UnsafeCell::new(0) }
+        StrObject { weak: WeakReference::new(header, Value::plain_int(0), None), text: UnsafeCell::new(0) }
+    }
+
+    pub fn header(&self) -> &Header {
+        &self.weak.header
     }
 
     pub fn of<'a>(value: Value) -> &'a StrObject {

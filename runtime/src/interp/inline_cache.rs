@@ -5,7 +5,7 @@
 //! specialisation attempts in its life (PROTOCOLS M14, M20).
 
 use crate::object::value::{Owned, Value};
-use crate::sync::{AtomicU8, AtomicU64, Ordering};
+use crate::sync::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
 
 /// Specialisation attempts of one site before it settles.
 pub const MAX_ATTEMPTS: u8 = 8;
@@ -97,9 +97,77 @@ impl CacheCell {
 
 impl Drop for CacheCell {
     fn drop(&mut self) {
+        #[cfg(loom)]
+        if std::thread::panicking() {
+            return;
+        }
         if let Some(object) = self.object() {
             // SAFETY: the cell owned a count.
             drop(unsafe { Owned::from_raw(object) });
+        }
+    }
+}
+
+/// The cells of a code object, made when it runs for the first time: most code of a program never does.
+pub struct LateCells {
+    cells: AtomicPtr<CacheCell>,
+    n: u32,
+}
+
+impl LateCells {
+    pub fn new(n: usize) -> LateCells {
+        LateCells { cells: AtomicPtr::new(std::ptr::null_mut()), n: n as u32 }
+    }
+
+    /// Makes the cells if there are none. Who then stores (`Release`) what makes others use them has published them.
+    pub fn prepare(&self) {
+        if !self.cells.load(Ordering::Acquire).is_null() {
+            return;
+        }
+        let made: Box<[CacheCell]> = (0..self.n).map(|_| CacheCell::default()).collect();
+        let made: *mut [CacheCell] = Box::into_raw(made);
+        // AcqRel: publishes the cells; the loser takes those of the winner.
+        if self.cells.compare_exchange(std::ptr::null_mut(), made.cast(), Ordering::AcqRel, Ordering::Acquire).is_err() {
+            // SAFETY: nobody else has seen them.
+            drop(unsafe { Box::from_raw(made) });
+        }
+    }
+
+    /// Cell number `i`.
+    ///
+    /// # Safety
+    /// There are cells as far as the caller can see, and more than `i`.
+    #[inline(always)]
+    pub unsafe fn get(&self, i: usize) -> &CacheCell {
+        debug_assert!(i < self.n as usize);
+        let cells = self.cells.load(Ordering::Relaxed);
+        #[cfg(loom)]
+        assert!(!cells.is_null(), "the cells cannot be seen");
+        // SAFETY: the caller's obligation. Relaxed: the caller's look at what has published them orders.
+        unsafe { &*cells.add(i) }
+    }
+
+    /// The cells that there are so far.
+    pub fn all(&self) -> &[CacheCell] {
+        let cells = self.cells.load(Ordering::Acquire);
+        if cells.is_null() {
+            return &[];
+        }
+        // SAFETY: made by `prepare` with that length.
+        unsafe { std::slice::from_raw_parts(cells, self.n as usize) }
+    }
+}
+
+impl Drop for LateCells {
+    fn drop(&mut self) {
+        #[cfg(loom)]
+        if std::thread::panicking() {
+            return;
+        }
+        let cells = self.cells.load(Ordering::Relaxed);
+        if !cells.is_null() {
+            // SAFETY: made by `prepare` with that length; nobody else has the code any more.
+            drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(cells, self.n as usize)) });
         }
     }
 }

@@ -17,6 +17,7 @@ use std::ptr::null_mut;
 
 use crate::memory::deltas::Deltas;
 use crate::memory::merge_queue::MergeQueue;
+use crate::memory::remote_free::RemoteFree;
 use crate::object::header::{DEAD, FLAG_GC, FLAG_LARGE, Header};
 use crate::object::refcount::FREE_THREADED;
 use crate::object::value::Value;
@@ -87,7 +88,7 @@ struct Page {
     /// Offset of the last block's end.
     limit: u32,
     /// Blocks freed by other threads, linked; taken by the owner as a whole.
-    remote_free: AtomicU32,
+    remote_free: RemoteFree,
     /// One number per block while the collector counts references within its candidates, else null. Only who has stopped
     /// the world touches it.
     counts: *mut AtomicI64,
@@ -346,9 +347,9 @@ impl HeapSlot {
     }
 
     unsafe fn take_remote(page: *mut Page) {
-        // SAFETY: `page` is the caller's. Acquire: pairs with the Release of the pushes.
+        // SAFETY: `page` is the caller's.
         unsafe {
-            let head = (*page).remote_free.swap(0, Ordering::Acquire);
+            let head = (*page).remote_free.take();
             if head == 0 {
                 return;
             }
@@ -413,7 +414,7 @@ impl HeapSlot {
                 free: 0,
                 bump: first,
                 limit: first + room / block_size * block_size,
-                remote_free: AtomicU32::new(0),
+                remote_free: RemoteFree::new(),
                 counts: null_mut(),
             });
             (*this).pages.push(page);
@@ -498,16 +499,7 @@ impl HeapSlot {
     unsafe fn free_remote(page: *mut Page, block: *mut u8, offset: u32, kind: Kind) {
         // SAFETY: pages are never unmapped; `remote_free` is atomic.
         unsafe {
-            let mut head = (*page).remote_free.load(Ordering::Relaxed);
-            loop {
-                Self::write_free(block, kind, head);
-                // Release: the link is written before the block can be taken.
-                match (*page).remote_free.compare_exchange_weak(head, offset, Ordering::Release, Ordering::Relaxed) {
-                    Ok(_) => break,
-                    Err(now) => head = now,
-                }
-            }
-            if head == 0 {
+            if (*page).remote_free.push(offset, |next| Self::write_free(block, kind, next)) {
                 (*(*page).slot).remote_pages.lock().push(page as usize);
             }
         }

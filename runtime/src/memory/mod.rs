@@ -7,4 +7,5 @@ pub mod heap;
 pub(crate) mod marking;
 pub mod merge_queue;
 pub mod reclamation;
+pub mod remote_free;
 pub mod zero_counts;

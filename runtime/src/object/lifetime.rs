@@ -133,7 +133,7 @@ pub unsafe fn dealloc(value: Value) {
         let needs_python = ((*header).has_flag(FLAG_WEAKREFS) && crate::types::weakref::has_callbacks(value))
             || (ty.has_finalizer() && !(*header).has_flag(FLAG_FINALIZED) && !ty.is_at_rest(value));
         if needs_python {
-            revive(header);
+            refcount::revive(&*header);
             thread_state::add_pending(value);
             return;
         }
@@ -150,18 +150,6 @@ pub unsafe fn dealloc(value: Value) {
             }
         }
         state.depth -= 1;
-    }
-}
-
-/// Makes a dead object live again with one reference of this thread.
-unsafe fn revive(header: *mut Header) {
-    // SAFETY: the object is dead, hence ours alone.
-    unsafe {
-        if FREE_THREADED && (*header).owner.load(Ordering::Relaxed) == OWNER_NONE {
-            (*header).shared_refs.store(refcount::SHARED_ONE | refcount::MERGED, Ordering::Relaxed);
-        } else {
-            (*header).local_refs.store(1, Ordering::Relaxed);
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Values, headers, counts, locks, shapes: what every object is made of.
 
+pub mod attribute_slots;
 pub mod counting;
 pub mod guarded;
 pub mod header;
@@ -8,6 +9,7 @@ pub mod lock;
 pub mod refcount;
 pub mod shape;
 pub mod value;
+pub mod version;
 
 pub use guarded::Guarded;
 pub use header::Header;

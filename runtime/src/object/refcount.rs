@@ -324,6 +324,16 @@ pub fn undefer(object: &Header) {
     object.shared_refs.store(SHARED_ONE | MERGED, Ordering::Relaxed);
 }
 
+/// Makes a dead object, which the caller has to itself, live again with one reference of the caller.
+pub fn revive(object: &Header) {
+    // Relaxed: the object was dead.
+    if FREE_THREADED && object.owner.load(Ordering::Relaxed) == OWNER_NONE {
+        object.shared_refs.store(SHARED_ONE | MERGED, Ordering::Relaxed);
+    } else {
+        object.local_refs.store(1, Ordering::Relaxed);
+    }
+}
+
 /// An entry of a merge queue is worked off: by the owner, by whoever has claimed its idle slot, or in a stopped world.
 pub fn merge_queued(object: &Header) -> AfterRelease {
     // Acquire: pairs with the Release of the store of `OWNER_NONE` in `merge`.

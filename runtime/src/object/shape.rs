@@ -11,9 +11,11 @@
 
 use std::ptr::null_mut;
 
+pub use super::attribute_slots::FORWARDED;
 pub use super::header::ShapeId;
 use super::header::Header;
 use super::value::Value;
+use super::version::Version;
 use crate::sync::{AtomicPtr, AtomicU32, LeafMutex, Ordering};
 use crate::types::type_object::TypeObject;
 
@@ -23,9 +25,6 @@ const MAX_SHAPES: usize = 1 << 22;
 const MAX_SHAPES_PER_TYPE: u32 = 1024;
 /// Shape numbers below this belong to built-in types (types/builtin_types.rs).
 pub const FIRST_DYNAMIC: ShapeId = 1024;
-/// The word in an attribute slot of an object that has moved to dict mode.
-pub const FORWARDED: u64 = 0b1100;
-
 /// How the objects of a shape keep their attributes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -41,7 +40,7 @@ pub enum AttributeMode {
 #[repr(C)]
 pub struct ShapeEntry {
     ty: AtomicPtr<TypeObject>,
-    version: AtomicU32,
+    version: Version,
     mode: u8,
     /// Index of the first attribute slot, in words from the start of the object.
     first_slot: u16,
@@ -120,8 +119,7 @@ impl ShapeEntry {
     /// The 16-bit version that a cache cell must match; 0 never matches.
     #[inline(always)]
     pub fn version(&self) -> u32 {
-        // Acquire: pairs with the Release in `bump_version`; a reader that sees the old version reads old facts.
-        self.version.load(Ordering::Acquire)
+        self.version.get()
     }
 
     #[inline(always)]
@@ -163,10 +161,7 @@ impl ShapeEntry {
 
     /// Facts about the type have changed: no cell that names the old version may match any more.
     pub fn bump_version(&self) {
-        let old = self.version.load(Ordering::Relaxed);
-        let new = if old == 0 || old == 0xFFFF { 0 } else { old + 1 };
-        // Release: pairs with the Acquire in `version`.
-        self.version.store(new, Ordering::Release);
+        self.version.bump();
     }
 }
 
@@ -197,7 +192,7 @@ fn write_entry(
         let at = BASE.load(Ordering::Relaxed).add(shape as usize);
         at.write(ShapeEntry {
             ty: AtomicPtr::new(ty),
-            version: AtomicU32::new(1),
+            version: Version::new(),
             mode: mode as u8,
             first_slot: first_slot as u16,
             capacity: capacity as u16,
@@ -261,7 +256,7 @@ pub fn transition(from: ShapeId, name: Value) -> Option<ShapeId> {
     let new = Box::into_raw(Box::new(ShapeLayout { keys: keys.into_boxed_slice(), transitions: LeafMutex::new(Vec::new()) }));
     write_entry(to, old.ty_pointer(), AttributeMode::Inline, (old.first_slot(), old.capacity()), (from, length), new);
     if old.version() == 0 {
-        entry(to).version.store(0, Ordering::Relaxed);
+        entry(to).version.retire();
     }
     ty.add_shape(to);
     transitions.push((name.bits(), to));
@@ -278,7 +273,7 @@ pub fn give_back(shapes: &[ShapeId]) {
             // SAFETY: the type is dead and the world stopped: nobody reads the layout.
             drop(unsafe { Box::from_raw(layout) });
         }
-        entry(shape).version.store(0, Ordering::Relaxed);
+        entry(shape).version.retire();
         table.free.push(shape);
     }
 }

@@ -366,6 +366,11 @@ impl Clone for Owned {
 impl Drop for Owned {
     #[inline(always)]
     fn drop(&mut self) {
+        // A model that has failed is not there any more.
+        #[cfg(loom)]
+        if std::thread::panicking() {
+            return;
+        }
         if self.0.is_counted() {
             // SAFETY: this handle owned a count of a live object.
             unsafe { super::lifetime::release_pointer(self.0) };
@@ -561,6 +566,10 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        #[cfg(loom)]
+        if std::thread::panicking() {
+            return;
+        }
         if let Some(value) = Value::from_slot(self.0.load(Ordering::Relaxed)) {
             drop(Owned(value));
         }

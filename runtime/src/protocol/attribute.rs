@@ -1,9 +1,10 @@
 //! Attribute access: type lookup, descriptors, instance attributes in slots or dicts.
 
 use crate::exceptions::exc;
+use crate::object::attribute_slots::{add_locked, forward_locked};
+pub use crate::object::attribute_slots::{load_inline, load_inline_own, peek_inline};
 use crate::object::header::Header;
 use crate::object::lifetime;
-use crate::object::lock;
 use crate::object::refcount::FREE_THREADED;
 use crate::object::shape::{self, AttributeMode, FORWARDED};
 use crate::object::value::{Owned, PyResult, Raised, Slot, Value};
@@ -350,55 +351,13 @@ fn inline_slot<'a>(object: Value, entry: &shape::ShapeEntry, index: usize) -> &'
     unsafe { &*object.header().cast::<Slot>().add(entry.first_slot() + index) }
 }
 
-/// What an inline slot holds, none if it is empty or the object has moved to dict mode.
-#[inline(always)]
-pub fn peek_inline(slot: &Slot) -> Option<Value> {
-    slot.peek().filter(|value| value.bits() != FORWARDED)
-}
-
-/// As [`load_inline`] where that needs no atomic operation: `None` says nothing.
-#[inline(always)]
-pub fn load_inline_own(slot: &Slot) -> Option<Owned> {
-    let value = peek_inline(slot)?;
-    // SAFETY: the count just taken.
-    if !value.is_pointer() || lifetime::try_retain_own_pointer(value) { Some(unsafe { Owned::from_raw(value) }) } else { None }
-}
-
 /// What an inline slot of `object` holds as a word for a stack (see [`Slot::load_word`]).
 #[inline]
 pub fn load_inline_word(slot: &Slot, object: Value) -> Option<u64> {
     match slot.peek_deferred() {
         Some(value) => Some(value.deferred_borrowed().bits()),
-        None => Some(load_inline(slot, object)?.into_raw().bits()),
+        None => Some(load_inline(slot, header_of(object))?.into_raw().bits()),
     }
-}
-
-/// A counted reference to what an inline slot of `object` holds.
-#[inline(always)]
-pub fn load_inline(slot: &Slot, object: Value) -> Option<Owned> {
-    loop {
-        let value = peek_inline(slot)?;
-        if !FREE_THREADED || !value.is_pointer() {
-            return Some(value.to_owned());
-        }
-        if lifetime::try_retain_pointer(value) {
-            // SAFETY: the count just taken.
-            let held = unsafe { Owned::from_raw(value) };
-            if slot.peek().is_some_and(|now| now.bits() == value.bits()) {
-                return Some(held);
-            }
-            continue;
-        }
-        return load_inline_slow(slot, header_of(object));
-    }
-}
-
-#[cold]
-fn load_inline_slow(slot: &Slot, container: &Header) -> Option<Owned> {
-    lock::acquire(&container.lock);
-    let found = if peek_inline(slot).is_some() { slot.load_locked() } else { None };
-    lock::release(&container.lock);
-    found
 }
 
 /// The instance's own attribute.
@@ -412,7 +371,7 @@ pub fn instance_get(object: Value, name: Value, thread: &mut Thread) -> PyResult
         AttributeMode::None => Ok(None),
         AttributeMode::Inline => {
             if let Some(index) = find_key(entry, name) {
-                if let Some(value) = load_inline(inline_slot(object, entry, index), object) {
+                if let Some(value) = load_inline(inline_slot(object, entry, index), header_of(object)) {
                     return Ok(Some(value));
                 }
                 // It is being moved to dict mode by another thread, whose lock says when the dict is there.
@@ -474,12 +433,8 @@ pub fn instance_set(object: Value, name: Value, value: Value, thread: &mut Threa
             if header.shape() != shape {
                 continue;
             }
-            let slot = inline_slot(object, entry, entry.keys().len());
-            // The value before the shape (PROTOCOLS M15).
-            let stale = slot.replace_locked(Some(value.to_owned()));
-            header.set_shape(next);
+            add_locked(header, inline_slot(object, entry, entry.keys().len()), value.to_owned(), next);
             drop(guard);
-            drop(stale);
             return Ok(());
         }
         if entry.keys().len() >= entry.capacity() {
@@ -522,10 +477,8 @@ fn move_to_dict(object: Value, thread: &mut Thread) -> PyResult<()> {
     let entry = shape::entry(header.shape());
     if entry.mode() == AttributeMode::Inline {
         for (index, &key) in entry.keys().iter().enumerate() {
-            let word = inline_slot(object, entry, index).word().swap(FORWARDED, Ordering::AcqRel);
-            if let Some(value) = Value::from_slot(word).filter(|value| value.bits() != FORWARDED) {
-                // SAFETY: the slot's count moves to the dict.
-                drop(DictObject::of(*made).set_str(key, unsafe { Owned::from_raw(value) }));
+            if let Some(value) = forward_locked(inline_slot(object, entry, index)) {
+                drop(DictObject::of(*made).set_str(key, value));
             }
         }
         if let Some(slot) = dict_slot(object) {

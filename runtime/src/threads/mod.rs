@@ -2,6 +2,7 @@
 
 pub mod fork;
 pub mod gil;
+pub mod gil_lock;
 pub mod parking;
 pub mod safepoint;
 pub mod stop_the_world;

@@ -107,7 +107,10 @@ pub fn interrupt_main() {
 fn park_on(word: &AtomicU32, address: usize, deadline: Option<Instant>, validate: impl FnOnce() -> bool) -> Parked {
     {
         let mut queue = bucket(address);
-        if !validate() {
+        let is_valid = validate();
+        #[cfg(loom)]
+        let is_valid = is_valid || crate::sync::modelled::leaves_out("validation");
+        if !is_valid {
             return Parked::Invalid;
         }
         queue.push(Waiter { address, word });
@@ -127,6 +130,10 @@ fn park_on(word: &AtomicU32, address: usize, deadline: Option<Instant>, validate
     let before = queue.len();
     queue.retain(|other| !std::ptr::eq(other.word, word));
     // Taken off the queue by a waker in the meantime: that wake-up is ours.
+    #[cfg(loom)]
+    if crate::sync::modelled::leaves_out("late wake-up") {
+        return early;
+    }
     if queue.len() == before { Parked::Woken } else { early }
 }
 

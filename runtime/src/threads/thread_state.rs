@@ -548,7 +548,7 @@ fn detach_for(thread: &mut Thread, is_brief: bool) {
     reclamation::detach(shared);
     if super::gil::is_enabled() {
         shared.state.store(STATE_DETACHED, Ordering::Release);
-        super::gil::release(thread, is_brief);
+        super::gil::release(is_brief);
     } else {
         WORLD.detach(shared);
     }

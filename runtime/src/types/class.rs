@@ -144,7 +144,7 @@ pub fn is_cached_kind(value: Value) -> bool {
 /// Facts about `ty` and the classes derived from it are no longer what caches say.
 pub fn bump_versions(ty: &TypeObject) {
     // The root first: one that is replaced meanwhile is on the list already.
-    let root = ty.root_shape();
+    let root = ty.root.latest();
     let shapes = ty.lists.lock().shapes.clone();
     crate::object::shape::entry(root).bump_version();
     for shape in shapes {

@@ -186,7 +186,7 @@ fn create(meta: &TypeObject, name: Value, bases: Value, namespace: Value, thread
         ty.item_size = base.item_size;
         ty.dict_place = plan.dict_place;
         ty.end_area = plan.end_area as u32;
-        ty.inline_capacity.store(plan.inline_capacity as u16, Ordering::Relaxed);
+        ty.root.set_capacity(plan.inline_capacity);
         ty
     });
     let ty = TypeObject::of(*made);

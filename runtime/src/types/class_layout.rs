@@ -2,7 +2,6 @@
 
 use crate::object::shape::{self, AttributeMode};
 use crate::object::value::Value;
-use crate::sync::Ordering;
 use crate::types::string::{self, StrObject};
 use crate::types::tuple::{self, TupleObject};
 use crate::types::type_object::{TYPE_BYTES_SUBCLASS, TYPE_INT_SUBCLASS, TYPE_STR_SUBCLASS, TYPE_TUPLE_SUBCLASS, TypeObject};
@@ -35,12 +34,8 @@ pub fn end_area_offset(object: Value) -> usize {
 #[cold]
 pub fn grow_inline_capacity(ty: &TypeObject, full: usize) {
     let wider = (2 * full).clamp(8, MAX_CAPACITY);
-    // The winner makes the root. Relaxed: published with the root shape.
-    if full >= MAX_CAPACITY || ty.inline_capacity.compare_exchange(full as u16, wider as u16, Ordering::Relaxed, Ordering::Relaxed).is_err() {
-        return;
+    if full < MAX_CAPACITY {
+        let make = || shape::new_root(std::ptr::from_ref(ty).cast_mut(), AttributeMode::Inline, ty.first_slot(), wider);
+        ty.root.widen(full, wider, make, |old| ty.add_shape(old));
     }
-    let Some(root) = shape::new_root(std::ptr::from_ref(ty).cast_mut(), AttributeMode::Inline, ty.first_slot(), wider) else { return };
-    // The old root joins the list first: whoever changes the type reads the root before the list.
-    ty.add_shape(ty.root_shape());
-    ty.set_root_shape(root);
 }

@@ -8,7 +8,7 @@
 use pyrt_compiler::bytecode::code::{CodeData, CodeFlags, Const, LocalKind};
 use pyrt_compiler::bytecode::instructions::Opcode;
 
-use crate::interp::inline_cache::CacheCell;
+use crate::interp::inline_cache::{CacheCell, LateCells};
 use crate::interp::translate::UnitOffsets;
 use crate::interp::tracing::Monitoring;
 use crate::object::header::Header;
@@ -71,9 +71,8 @@ pub struct CodeObject {
     /// CPython's offset in code units (2 bytes) of each unit.
     offsets: UnitOffsets,
     pub handlers: Box<[Handler]>,
-    /// The cache cells, null until the code runs for the first time (RESUME): most code of a program never does.
-    cells: AtomicPtr<CacheCell>,
-    n_cells: u32,
+    /// The cache cells, made at RESUME.
+    cells: LateCells,
     /// What instrumentation keeps beside the code, null before the first.
     pub monitoring: AtomicPtr<Monitoring>,
     /// `co_extra`-like: has the code run often enough to be specialised.
@@ -125,34 +124,15 @@ impl CodeObject {
     /// The code has been made ready, and `i` is the number in a cell unit of it.
     #[inline(always)]
     pub unsafe fn cell(&self, i: usize) -> &CacheCell {
-        debug_assert!(i < self.n_cells as usize);
-        // SAFETY: the caller's obligation. Relaxed: ordered by the RESUME of the function (`prepare`).
-        unsafe { &*self.cells.load(Ordering::Relaxed).add(i) }
-    }
-
-    /// The cells that there are so far.
-    fn cells(&self) -> &[CacheCell] {
-        let cells = self.cells.load(Ordering::Acquire);
-        if cells.is_null() {
-            return &[];
-        }
-        // SAFETY: made by `new_cells` with that length.
-        unsafe { std::slice::from_raw_parts(cells, self.n_cells as usize) }
+        // SAFETY: the caller's obligation; ordered by the RESUME of the function (`prepare`).
+        unsafe { self.cells.get(i) }
     }
 
     /// Makes the code ready to run: gives it its cells. Every path to an instruction with a cell has passed a RESUME that
     /// calls this, or has been put in its place by one that did.
     #[cold]
     pub fn prepare(&self) {
-        if !self.cells.load(Ordering::Acquire).is_null() {
-            return;
-        }
-        let made = new_cells(self.n_cells as usize);
-        // AcqRel: publishes the cells; the loser takes those of the winner.
-        if self.cells.compare_exchange(std::ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire).is_err() {
-            // SAFETY: nobody else has seen them.
-            drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(made, self.n_cells as usize)) });
-        }
+        self.cells.prepare();
     }
 
     /// Words of a frame of this code: locals and stack.
@@ -239,6 +219,10 @@ pub fn from_parts(mut data: CodeData, consts: Vec<Owned>, thread: &mut Thread) -
     let filename = string::intern_str(&data.filename);
     let consts = tuple::from_vec(consts);
     let nlocalsplus = data.localsplusnames.len() as u32;
+    let cells = LateCells::new(translated.n_cells);
+    if translated.needs_cells_at_once {
+        cells.prepare();
+    }
     Ok(lifetime::allocate_object(CODE.get(), |header| {
         header.born_deferred();
         CodeObject {
@@ -270,17 +254,11 @@ pub fn from_parts(mut data: CodeData, consts: Vec<Owned>, thread: &mut Thread) -
             units: translated.units,
             offsets: translated.offsets,
             handlers: translated.handlers,
-            cells: AtomicPtr::new(if translated.needs_cells_at_once { new_cells(translated.n_cells) } else { std::ptr::null_mut() }),
-            n_cells: translated.n_cells as u32,
+            cells,
             monitoring: AtomicPtr::new(std::ptr::null_mut()),
             warmth: AtomicU8::new(0),
         }
     }))
-}
-
-fn new_cells(n: usize) -> *mut CacheCell {
-    let cells: Box<[CacheCell]> = (0..n).map(|_| CacheCell::default()).collect();
-    Box::into_raw(cells).cast()
 }
 
 /// The object of a constant. Strings that look like names are interned, as in CPython.
@@ -351,7 +329,7 @@ impl CodeObject {
         if let Some(filename) = code.filename.peek() {
             visit(filename);
         }
-        for cell in code.cells() {
+        for cell in code.cells.all() {
             cell.traverse(visit);
         }
     }
@@ -362,10 +340,6 @@ impl CodeObject {
         unsafe {
             if !monitoring.is_null() {
                 drop(Box::from_raw(monitoring));
-            }
-            let cells = CodeObject::of(value).cells.load(Ordering::Relaxed);
-            if !cells.is_null() {
-                drop(Box::from_raw(std::ptr::slice_from_raw_parts_mut(cells, CodeObject::of(value).n_cells as usize)));
             }
             std::ptr::drop_in_place(value.header().cast::<CodeObject>());
         }

@@ -13,8 +13,9 @@ use crate::object::shape::{self, AttributeMode, ShapeId};
 use crate::object::value::{Owned, PyResult, Slot, Value};
 use crate::protocol::args::{Args, KwNames};
 use crate::protocol::compare::CompareOp;
-use crate::sync::{AtomicU16, AtomicU32, AtomicUsize, LeafMutex, LeafMutexGuard, Ordering};
+use crate::sync::{AtomicU32, AtomicUsize, LeafMutex, LeafMutexGuard, Ordering};
 use crate::threads::thread_state::Thread;
+use crate::types::root_shape::RootShape;
 use crate::types::dict::DictObject;
 use crate::types::tuple::TupleObject;
 
@@ -230,7 +231,8 @@ pub struct TypeObject {
     pub(crate) clear: SlotCell<ClearFn>,
     pub(crate) at_rest: SlotCell<AtRestFn>,
     flags: AtomicU32,
-    root_shape: AtomicU32,
+    /// With the number of inline attribute slots of new instances.
+    pub(crate) root: RootShape,
     dict_shape: AtomicU32,
     n_shapes: AtomicU32,
     /// Bytes of an instance before inline attribute slots; without the items of variable-sized ones.
@@ -241,9 +243,6 @@ pub struct TypeObject {
     /// Bytes of the area behind the items of variable-sized subclasses (dict pointer, then `__slots__`).
     pub(crate) end_area: u32,
     /// Number of inline attribute slots behind `basic_size`.
-    /// Inline attribute slots of new instances. Grows (`class_layout::grow_inline_capacity`), before the root shape that
-    /// says so is published.
-    pub(crate) inline_capacity: AtomicU16,
     /// Part of `object_flags` that is fixed by the type.
     pub(crate) object_flags: u8,
     pub(crate) name: Slot,
@@ -391,14 +390,13 @@ impl TypeObject {
             clear: SlotCell::EMPTY,
             at_rest: SlotCell::EMPTY,
             flags: AtomicU32::new(flags),
-            root_shape: AtomicU32::new(0),
+            root: RootShape::new(),
             dict_shape: AtomicU32::new(0),
             n_shapes: AtomicU32::new(0),
             basic_size: size_of::<Header>() as u32,
             item_size: 0,
             dict_place: DictPlace::None,
             end_area: 0,
-            inline_capacity: AtomicU16::new(0),
             object_flags: if flags & TYPE_GC != 0 { FLAG_GC } else { 0 },
             name: Slot::empty(),
             qualname: Slot::empty(),
@@ -468,7 +466,7 @@ impl TypeObject {
 
     #[inline(always)]
     pub fn inline_capacity(&self) -> usize {
-        usize::from(self.inline_capacity.load(Ordering::Relaxed))
+        self.root.capacity()
     }
 
     /// Word offset of the first inline attribute slot.
@@ -486,12 +484,11 @@ impl TypeObject {
     /// The shape of a new instance.
     #[inline(always)]
     pub fn root_shape(&self) -> ShapeId {
-        // Acquire: pairs with the Release in `set_root_shape`: the capacity that goes with it is seen.
-        self.root_shape.load(Ordering::Acquire)
+        self.root.shape()
     }
 
     pub(crate) fn set_root_shape(&self, shape: ShapeId) {
-        self.root_shape.store(shape, Ordering::Release);
+        self.root.set(shape);
     }
 
     /// The shape of instances that keep their attributes in a dict. `None` when shape numbers have run out.

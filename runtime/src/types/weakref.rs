@@ -1,43 +1,19 @@
-//! Weak references and proxies.
-//!
-//! # Who may touch what
-//! The references to an object are listed in a side table keyed by its address, under the lock of the address's shard.
-//! A dying object is taken off the table under that lock before its memory is given back; a reader takes its count by
-//! trial under the same lock, so it never touches freed memory. No Python code runs under a shard lock.
-
-use hashbrown::HashMap;
+//! Weak references and proxies. Which objects have some is in types/weak_table.rs.
 
 use crate::exceptions::exc;
-use crate::object::header::{FLAG_WEAKREFS, Header};
 use crate::object::lifetime;
-use crate::object::refcount;
-use crate::object::value::{Owned, PyResult, Slot, Value};
+use crate::object::value::{Owned, PyResult, Value};
 use crate::protocol::args::{Args, KwNames};
 use crate::protocol::binary::{self, BinaryOperator};
 use crate::protocol::compare::{self, CompareOp};
 use crate::protocol::native::NativeFn;
 use crate::protocol::{attribute, call, convert, iterate, subscript};
-use crate::sync::{AtomicU64, LeafMutex, Ordering};
+use crate::sync::Ordering;
 use crate::threads::thread_state::Thread;
 use crate::types::builtin_types::{WEAK_CALLABLE_PROXY, WEAK_PROXY, WEAKREF};
 use crate::types::type_object::*;
-
-#[repr(C)]
-pub struct WeakReference {
-    header: Header,
-    /// Address of the referent, 0 once it is dead.
-    referent: AtomicU64,
-    callback: Slot,
-    hash: AtomicU64,
-}
-
-const N_SHARDS: usize = 64;
-type Shard = LeafMutex<Option<HashMap<u64, Vec<Value>>>>;
-static TABLE: [Shard; N_SHARDS] = [const { LeafMutex::new(None) }; N_SHARDS];
-
-fn shard(address: u64) -> &'static Shard {
-    &TABLE[(address >> 4) as usize % N_SHARDS]
-}
+use crate::types::weak_table;
+pub use crate::types::weak_table::{WeakReference, clear_without_callbacks, has_callbacks, references_of, upgrade};
 
 fn of<'a>(value: Value) -> &'a WeakReference {
     // SAFETY: called for weak references and proxies only, which share the layout.
@@ -55,64 +31,13 @@ pub fn new(ty: &TypeObject, referent: Value, callback: Option<Value>, thread: &m
         let name = referent.type_object().full_name();
         return Err(thread.raise_type_error(format!("cannot create weak reference to '{name}' object")));
     }
-    let address = referent.unmarked().bits();
-    let shareable = callback.is_none() && (ty.spec.is_some());
-    let mut guard = shard(address).lock();
-    let table = guard.get_or_insert_default();
-    if shareable {
-        if let Some(list) = table.get(&address) {
-            for &existing in list {
-                let is_same = std::ptr::eq(existing.type_object(), ty) && of(existing).callback.peek().is_none();
-                if is_same && lifetime::try_retain_pointer(existing) {
-                    // SAFETY: the count just taken.
-                    return Ok(unsafe { Owned::from_raw(existing) });
-                }
-            }
-        }
-    }
-    // SAFETY: the caller holds the referent.
-    unsafe {
-        refcount::mark_maybe_shared(&*referent.header());
-        (*referent.header()).set_flag(FLAG_WEAKREFS);
-    }
-    let made = lifetime::allocate_object(ty, |header| WeakReference {
-        header,
-        referent: AtomicU64::new(address),
-        callback: Slot::from_option(callback.map(|callback| callback.to_owned())),
-        hash: AtomicU64::new(u64::MAX),
-    });
-    // SAFETY: others may find it in the table and take references.
-    unsafe { refcount::mark_maybe_shared(&*made.header()) };
-    let list = table.entry(address).or_default();
-    // One without callback comes first.
-    if callback.is_none() { list.insert(0, *made) } else { list.push(*made) }
-    Ok(made)
-}
-
-/// The referent, if it is alive.
-pub fn upgrade(this: Value) -> Option<Owned> {
-    let reference = of(this);
-    let address = reference.referent.load(Ordering::Acquire);
-    let guard = shard(address).lock();
-    // Looked at again under the lock: a dying object clears it there.
-    if address == 0 || reference.referent.load(Ordering::Acquire) != address {
-        return None;
-    }
-    // SAFETY: the object is still on the table, so its memory has not been given back.
-    let value = unsafe { Value::from_bits(address) };
-    let alive = lifetime::try_retain_pointer(value);
-    drop(guard);
-    // SAFETY: the count just taken.
-    if alive { Some(unsafe { Owned::from_raw(value) }) } else { None }
-}
-
-/// All weak references to an object.
-pub fn references_of(value: Value) -> Vec<Owned> {
-    let address = value.unmarked().bits();
-    let guard = shard(address).lock();
-    let list = guard.as_ref().and_then(|table| table.get(&address)).cloned().unwrap_or_default();
-    // SAFETY: a listed reference has not been freed: it leaves the list first, under the lock.
-    list.into_iter().filter(|one| lifetime::try_retain_pointer(*one)).map(|one| unsafe { Owned::from_raw(one) }).collect()
+    let shareable = callback.is_none() && ty.spec.is_some();
+    Ok(weak_table::register(
+        referent,
+        callback.is_some(),
+        |existing| shareable && std::ptr::eq(existing.type_object(), ty),
+        || lifetime::allocate_object(ty, |header| WeakReference::new(header, referent, callback.map(|callback| callback.to_owned()))),
+    ))
 }
 
 /// The first weak reference (`__weakref__`).
@@ -120,39 +45,9 @@ pub fn first_reference(value: Value) -> Option<Owned> {
     references_of(value).into_iter().next()
 }
 
-/// Whether the death of the object calls something.
-pub fn has_callbacks(value: Value) -> bool {
-    let address = value.unmarked().bits();
-    let guard = shard(address).lock();
-    guard.as_ref().and_then(|table| table.get(&address)).is_some_and(|list| list.iter().any(|one| of(*one).callback.peek().is_some()))
-}
-
-/// Takes a dead object off the table without calling anything.
-pub fn clear_without_callbacks(value: Value) {
-    let address = value.unmarked().bits();
-    let mut guard = shard(address).lock();
-    let Some(list) = guard.as_mut().and_then(|table| table.remove(&address)) else { return };
-    for one in list {
-        of(one).referent.store(0, Ordering::Release);
-    }
-}
-
 /// Clears the references to a dying object (which the caller has revived) and calls their callbacks.
 pub fn run_callbacks_of(object: &Owned, thread: &mut Thread) {
-    let address = object.unmarked().bits();
-    let mut calls = Vec::new();
-    {
-        let mut guard = shard(address).lock();
-        let Some(list) = guard.as_mut().and_then(|table| table.remove(&address)) else { return };
-        for one in list {
-            of(one).referent.store(0, Ordering::Release);
-            if of(one).callback.peek().is_some() && lifetime::try_retain_pointer(one) {
-                // SAFETY: the count just taken.
-                calls.push(unsafe { Owned::from_raw(one) });
-            }
-        }
-    }
-    for reference in calls {
+    for reference in weak_table::take_callbacks(**object) {
         let weak = of(*reference);
         let Some(callback) = weak.callback.replace(&weak.header, None) else { continue };
         let had = thread.take_exception();
@@ -244,20 +139,8 @@ fn class_getitem(class: Value, item: Value, thread: &mut Thread) -> PyResult {
 }
 
 unsafe fn dealloc(value: Value) {
-    let reference = of(value);
-    let address = reference.referent.load(Ordering::Acquire);
-    if address != 0 {
-        let mut guard = shard(address).lock();
-        if let Some(table) = guard.as_mut() {
-            if let Some(list) = table.get_mut(&address) {
-                list.retain(|one| one.bits() != value.bits());
-                if list.is_empty() {
-                    table.remove(&address);
-                }
-            }
-        }
-    }
-    drop(reference.callback.replace_locked(None));
+    weak_table::forget(value);
+    drop(of(value).callback.replace_locked(None));
 }
 
 unsafe fn traverse(value: Value, visit: &mut dyn FnMut(Value)) {

@@ -1,8 +1,6 @@
 //! `_thread.lock` and `_thread.RLock`.
 //!
-//! # The lock word
-//! [`FREE`], [`HELD`], [`CONTENDED`]: held, and threads may be parked on the word's address. Taking a free lock and giving
-//! back one that nobody waits for is one atomic instruction. A thread waits detached, so that others run and collect.
+//! A thread waits detached, so that others run and collect; the lock itself is in thread/raw_lock.rs.
 
 use std::time::{Duration, Instant};
 
@@ -13,61 +11,22 @@ use pyrt_runtime::object::value::{Owned, PyResult, Value};
 use pyrt_runtime::protocol::args::{Args, KwNames};
 use pyrt_runtime::protocol::native::NativeFn;
 use pyrt_runtime::protocol::{compare, convert};
-use pyrt_runtime::sync::{AtomicU64, Ordering};
-use pyrt_runtime::threads::parking::{self, Parked};
+use pyrt_runtime::sync::Ordering;
 use pyrt_runtime::threads::safepoint;
-use pyrt_runtime::threads::thread_state::{REQUEST_SIGNALS, Thread, ThreadShared};
+use pyrt_runtime::threads::thread_state::{REQUEST_SIGNALS, Thread};
 use pyrt_runtime::types::builtin_types::{StaticType, shapes};
 use pyrt_runtime::types::type_object::{MethodDef, SlotFn, TYPE_WEAKREFABLE, TypeObject, TypeSpec, method};
+pub use super::raw_lock::RawLock;
+use super::raw_lock::Waited;
 use super::recursive_lock::RecursiveLock;
 use pyrt_runtime::types::{int, tuple};
 
 use crate::duration::{self, Rounding};
 
-const FREE: u64 = 0;
-const HELD: u64 = 1;
-const CONTENDED: u64 = 2;
-
 /// The longest time that a wait may take, in seconds (`_thread.TIMEOUT_MAX`).
 pub const TIMEOUT_MAX: f64 = 9_223_372_036.0;
 
-/// How a wait for a lock ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Waited {
-    Taken,
-    TimedOut,
-    Interrupted,
-}
-
-/// A lock word that a thread can wait for.
-pub struct RawLock {
-    word: AtomicU64,
-}
-
-impl Default for RawLock {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl RawLock {
-    pub const fn new() -> RawLock {
-        RawLock { word: AtomicU64::new(FREE) }
-    }
-
-    fn address(&self) -> usize {
-        std::ptr::from_ref(self) as usize
-    }
-
-    pub fn is_held(&self) -> bool {
-        self.word.load(Ordering::Relaxed) != FREE
-    }
-
-    pub fn try_acquire(&self) -> bool {
-        // Acquire: sees what the last holder did.
-        self.word.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_ok()
-    }
-
     /// Waits for the lock until `deadline`; false when that passed. An exception of a signal handler ends the wait.
     pub fn acquire_until(&self, deadline: Option<Instant>, thread: &mut Thread) -> PyResult<bool> {
         if self.try_acquire() {
@@ -80,7 +39,8 @@ impl RawLock {
         loop {
             let is_main = thread.is_main;
             let shared = thread.shared;
-            match thread.detached(|| self.wait(deadline, is_main.then_some(shared))) {
+            let has_signal = || shared.requests.load(Ordering::SeqCst) & REQUEST_SIGNALS != 0;
+            match thread.detached(|| self.wait(deadline, is_main.then_some(has_signal))) {
                 Waited::Taken => return Ok(true),
                 Waited::TimedOut => {
                     safepoint::poll(thread)?;
@@ -94,49 +54,8 @@ impl RawLock {
     /// Waits for the lock while no signal handler runs.
     pub fn acquire_unheeding(&self, thread: &mut Thread) {
         if !self.try_acquire() {
-            thread.detached(|| while self.wait(None, None) != Waited::Taken {});
+            thread.detached(|| while self.wait(None, None::<fn() -> bool>) != Waited::Taken {});
         }
-    }
-
-    /// Takes the lock as one that others may wait for. `main` is the main thread's shared part where signals count.
-    fn wait(&self, deadline: Option<Instant>, main: Option<&ThreadShared>) -> Waited {
-        loop {
-            if self.word.swap(CONTENDED, Ordering::Acquire) == FREE {
-                return Waited::Taken;
-            }
-            let is_contended = || self.word.load(Ordering::Relaxed) == CONTENDED;
-            let parked = match main {
-                Some(shared) => {
-                    let has_signal = || shared.requests.load(Ordering::SeqCst) & REQUEST_SIGNALS != 0;
-                    parking::park_main(self.address(), deadline, has_signal, is_contended)
-                }
-                None => parking::park_until(self.address(), deadline, is_contended),
-            };
-            match parked {
-                Parked::Woken | Parked::Invalid => {}
-                Parked::TimedOut if self.word.swap(CONTENDED, Ordering::Acquire) == FREE => return Waited::Taken,
-                Parked::TimedOut => return Waited::TimedOut,
-                Parked::Interrupted => return Waited::Interrupted,
-            }
-        }
-    }
-
-    /// Gives the lock back; false if it was free.
-    pub fn release(&self) -> bool {
-        // Release: the next holder sees what this one did.
-        match self.word.swap(FREE, Ordering::Release) {
-            FREE => false,
-            HELD => true,
-            _ => {
-                parking::unpark_one(self.address(), |_| ());
-                true
-            }
-        }
-    }
-
-    /// In the child after `fork`: nobody holds it.
-    pub fn reset(&self) {
-        self.word.store(FREE, Ordering::Relaxed);
     }
 }
 

@@ -4,6 +4,7 @@ mod excepthook;
 pub mod handle;
 mod local;
 pub mod lock;
+mod raw_lock;
 pub mod recursive_lock;
 
 use pyrt_runtime::exceptions::exc;

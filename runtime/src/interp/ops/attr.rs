@@ -8,6 +8,7 @@ use crate::interp::dispatch::{Flow, Regs};
 use crate::interp::frame::{Frame, into_owned};
 use crate::interp::inline_cache::{self, CacheCell};
 use crate::interp::ops::load_store::{cached_global, specialize_as};
+use crate::object::attribute_slots::add_locked;
 use crate::object::shape::{self, AttributeMode, ShapeId};
 use crate::object::value::{Owned, Slot, Value};
 use crate::protocol::attribute;
@@ -621,20 +622,18 @@ fn add_attribute(cell: &CacheCell, object: Value, word: u64) -> bool {
     // SAFETY: an object whose shape has attribute slots.
     let header = unsafe { &*object.header() };
     let first = cell.word();
-    let (from, to) = (inline_cache::shape_of(first), cell.second_word() as ShapeId);
+    let second = cell.second_word();
+    let (from, to) = (inline_cache::shape_of(first), second as ShapeId);
     let offset = inline_cache::slot_of(first);
     // Two words are two facts: another thread may have written one of them just now.
-    if inline_cache::kind_of(first) != KIND_ADD || cell.second_word() >> 32 != 0 || !shape::is_successor(from, to, offset) {
+    if inline_cache::kind_of(first) != KIND_ADD || second >> 32 != 0 || !shape::is_successor(from, to, offset) {
         return false;
     }
     if header.shape() != from {
         return false;
     }
-    // SAFETY: the new shape has an attribute slot there. It is empty: no shape before had it.
-    let slot = unsafe { slot_at(object, offset) };
-    // The value before the shape (PROTOCOLS M15).
-    std::mem::forget(slot.replace_locked(Some(into_owned(word))));
-    header.set_shape(to);
+    // SAFETY: the new shape has an attribute slot there.
+    add_locked(header, unsafe { slot_at(object, offset) }, into_owned(word), to);
     true
 }
 

@@ -125,6 +125,10 @@ impl DictObject {
         if !FREE_THREADED || !crate::threads::thread_state::has_other_threads() {
             return Ok(keys.find_str_locked(key, text));
         }
+        #[cfg(loom)]
+        if crate::sync::modelled::leaves_out("hold") {
+            return Ok(keys.find_str_locked(key, text));
+        }
         keys.find_str(key, text, |slot| self.load_from(keys, slot))
     }
 
