@@ -101,6 +101,23 @@ impl DictObject {
         }
     }
 
+    /// As [`DictObject::get_str`] for a key that may be found at entry `hint`.
+    #[inline]
+    pub fn get_str_at(&self, hint: usize, key: Value) -> Option<Owned> {
+        let keys = self.keys();
+        if keys.holds_key(hint, key) {
+            if let Some(value) = keys.load_value(hint, &self.header) {
+                return Some(value);
+            }
+        }
+        self.get_str(key)
+    }
+
+    /// The number of the entry with a string key.
+    pub fn entry_of_str(&self, key: Value) -> Option<usize> {
+        self.keys().find_str(key, StrObject::of(key))
+    }
+
     /// As [`DictObject::get_str`] without taking a count.
     pub fn peek_str(&self, key: Value) -> Option<Value> {
         let keys = self.keys();
