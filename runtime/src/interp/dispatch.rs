@@ -647,6 +647,7 @@ handlers! {
         BINARY_OP_SUBSCR_LIST_INT => subscript::binary_op_subscr_list_int(r, oparg),
         BINARY_OP_SUBSCR_TUPLE_INT => subscript::binary_op_subscr_tuple_int(r, oparg),
         BINARY_OP_SUBSCR_DICT => subscript::binary_op_subscr_dict(r, oparg),
+        BINARY_OP_SUBSCR_GETITEM => subscript::binary_op_subscr_getitem(r, oparg),
         UNARY_NEGATIVE => arith::unary_negative(r),
         UNARY_INVERT => arith::unary_invert(r),
         UNARY_NOT => arith::unary_not(r),

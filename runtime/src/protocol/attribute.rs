@@ -330,6 +330,19 @@ fn header_of<'a>(object: Value) -> &'a Header {
     unsafe { &*object.header() }
 }
 
+/// The attribute in the dict of an object in dict mode, perhaps at entry `hint`.
+#[inline]
+pub fn get_in_dict(object: Value, name: Value, hint: usize) -> Option<Owned> {
+    let dict = dict_slot(object)?.load(header_of(object))?;
+    DictObject::of(*dict).get_str_at(hint, name)
+}
+
+/// The number of the attribute's entry in the dict of an object in dict mode.
+pub fn entry_in_dict(object: Value, name: Value) -> Option<usize> {
+    let dict = dict_slot(object)?.load(header_of(object))?;
+    DictObject::of(*dict).entry_of_str(name)
+}
+
 /// The slot with the pointer to the instance's dict.
 fn dict_slot<'a>(object: Value) -> Option<&'a Slot> {
     if !object.is_pointer() {
@@ -472,7 +485,8 @@ fn move_to_dict(object: Value, thread: &mut Thread) -> PyResult<()> {
     let header = header_of(object);
     let ty = object.type_object();
     let Some(dict_shape) = ty.dict_shape() else { return Err(thread.raise_memory_error()) };
-    let made = dict::new();
+    // Room for what the object has and a bit more: objects that are looked at as dicts often get attributes that way.
+    let made = dict::with_capacity(shape::entry(header.shape()).keys().len() + 4);
     let guard = header.lock_leaf();
     let entry = shape::entry(header.shape());
     if entry.mode() == AttributeMode::Inline {

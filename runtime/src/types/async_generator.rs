@@ -11,12 +11,13 @@ use crate::interp::ops::generator::awaitable_iter;
 use crate::interp::resume::{self, Sent};
 use crate::object::header::Header;
 use crate::object::lifetime;
+use crate::object::refcount::FREE_THREADED;
 use crate::object::value::{Owned, PyResult, Raised, Slot, Value};
 use crate::protocol::args::{Args, KwNames};
 use crate::protocol::native::NativeFn;
 use crate::protocol::{attribute, call, iterate};
 use crate::sync::{AtomicU8, Ordering};
-use crate::threads::thread_state::Thread;
+use crate::threads::thread_state::{self, Thread};
 use crate::types::builtin_types::{ASYNC_GENERATOR_WRAPPED_VALUE, StaticType, shapes};
 use crate::types::generator::{self, GeneratorObject, State};
 use crate::types::string::StrObject;
@@ -51,7 +52,11 @@ fn has(generator: &GeneratorObject, flag: u8) -> bool {
 }
 
 fn set(generator: &GeneratorObject, flag: u8, on: bool) {
-    if on {
+    if !(FREE_THREADED && thread_state::has_other_threads()) {
+        // Relaxed: no other thread runs meanwhile.
+        let flags = generator.async_flags.load(Ordering::Relaxed);
+        generator.async_flags.store(if on { flags | flag } else { flags & !flag }, Ordering::Relaxed);
+    } else if on {
         generator.async_flags.fetch_or(flag, Ordering::AcqRel);
     } else {
         generator.async_flags.fetch_and(!flag, Ordering::AcqRel);
@@ -61,7 +66,7 @@ fn set(generator: &GeneratorObject, flag: u8, on: bool) {
 /// Tells the thread's hooks about a generator that is iterated for the first time.
 fn initialize_hooks(this: Value, thread: &mut Thread) -> PyResult<()> {
     let generator = GeneratorObject::of_any(this);
-    if generator.async_flags.fetch_or(HOOKS_INITIALIZED, Ordering::AcqRel) & HOOKS_INITIALIZED != 0 {
+    if has(generator, HOOKS_INITIALIZED) || generator.async_flags.fetch_or(HOOKS_INITIALIZED, Ordering::AcqRel) & HOOKS_INITIALIZED != 0 {
         return Ok(());
     }
     if let Some(finalizer) = thread.asyncgen_finalizer.clone() {
@@ -432,6 +437,11 @@ fn awaitable_close(this: Value, thread: &mut Thread) -> PyResult {
     }
 }
 
+/// Whether the awaitable has been used: only one that was not is warned of.
+fn awaitable_at_rest(this: Value) -> bool {
+    of(this).state() != INIT
+}
+
 fn awaitable_finalize(this: Value, thread: &mut Thread) -> PyResult<()> {
     let awaitable = of(this);
     if awaitable.state() != INIT {
@@ -530,6 +540,7 @@ const AWAITABLE_SPEC: TypeSpec = TypeSpec {
     ],
     dealloc: Some(awaitable_dealloc),
     traverse: Some(awaitable_traverse),
+    at_rest: Some(awaitable_at_rest),
     ..TypeSpec::DEFAULT
 };
 

@@ -734,13 +734,18 @@ struct SlotCacheEntry {
     name: u64,
     shape: ShapeId,
     version: u16,
-    /// Offset in words from the start of the object, or [`SlotCache::METHOD`].
+    /// Offset in words from the start of the object, or one of the numbers from [`SlotCache::DICT`] on.
     offset: u16,
 }
 
 impl SlotCache {
     /// Instead of an offset: the object has no such attribute, and its class has a method of that name.
     pub const METHOD: usize = u16::MAX as usize;
+    /// Instead of an offset, for objects in dict mode: the attribute is the dict's, if that has it; and otherwise it is a
+    /// method of the class.
+    pub const DICT_METHOD: usize = SlotCache::METHOD - 1;
+    /// From here on: as above without a method; the number of the dict's entry, where it was last, comes on top.
+    pub const DICT: usize = 1 << 15;
 
     pub fn new() -> Box<SlotCache> {
         Box::new(SlotCache { entries: [SlotCacheEntry { name: 0, shape: 0, version: 0, offset: 0 }; CACHE_SIZE] })

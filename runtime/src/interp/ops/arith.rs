@@ -23,7 +23,7 @@ pub fn binary_op(r: &mut Regs<'_>, oparg: u32) -> Flow {
     r.sync();
     let (left, right) = (r.value(2), r.value(1));
     if cell.should_attempt() {
-        specialize_binary_slow(r.frame, oparg, left, right, cell);
+        specialize_binary_slow(r.frame, oparg, left, right, cell, r.thread);
     }
     let result = operate_slow(oparg, left, right, r.thread);
     r.finish_binary(result)
@@ -76,8 +76,7 @@ fn operate_on_immediates(oparg: u32, left: Value, right: Value) -> Option<Value>
 }
 
 #[cold]
-fn specialize_binary_slow(frame: *mut Frame, oparg: u32, left: Value, right: Value, cell: &CacheCell) {
-    let _ = cell;
+fn specialize_binary_slow(frame: *mut Frame, oparg: u32, left: Value, right: Value, cell: &CacheCell, thread: &mut Thread) {
     let operator = BinaryOperator::from_oparg(oparg);
     let plain = operator.plain();
     let opcode = if Value::both_small_ints(left, right) {
@@ -99,6 +98,7 @@ fn specialize_binary_slow(frame: *mut Frame, oparg: u32, left: Value, right: Val
             shapes::LIST if right.is_small_int() => Opcode::BINARY_OP_SUBSCR_LIST_INT,
             shapes::TUPLE if right.is_small_int() => Opcode::BINARY_OP_SUBSCR_TUPLE_INT,
             shapes::DICT => Opcode::BINARY_OP_SUBSCR_DICT,
+            _ if super::subscript::remember_getitem(left, cell, thread) => Opcode::BINARY_OP_SUBSCR_GETITEM,
             _ => return,
         }
     } else {

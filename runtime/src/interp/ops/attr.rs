@@ -38,7 +38,7 @@ const KIND_INSTANCE: u8 = 1;
 /// A `__slots__` member.
 const KIND_MEMBER: u8 = 2;
 /// The cell's object is a method or a property's getter.
-const KIND_OBJECT: u8 = 3;
+pub(super) const KIND_OBJECT: u8 = 3;
 /// The object is a class; the shape is that of its instances.
 const KIND_CLASS: u8 = 4;
 /// A store that adds an attribute in that slot; the second word is the shape afterwards.
@@ -49,7 +49,7 @@ const KIND_METACLASS: u8 = 6;
 
 /// Whether the cell's shape fact holds for `object`.
 #[inline(always)]
-fn guard(object: Value, word: u64, kind: u8) -> bool {
+pub(super) fn guard(object: Value, word: u64, kind: u8) -> bool {
     if !object.is_pointer() && kind != KIND_OBJECT {
         return false;
     }
@@ -86,12 +86,33 @@ pub fn load_attr(r: &mut Regs<'_>, oparg: u32) -> Flow {
                 }
                 return load_generic(r, object, name, oparg);
             }
+            if offset >= SlotCache::DICT {
+                return load_from_dict(r, object, name, offset, oparg);
+            }
             // SAFETY: the shape has an attribute slot there.
             if let Some(word) = attribute::load_inline_word(unsafe { slot_at(object, offset) }, object) {
                 return finish_load_word(r, word, oparg);
             }
         } else {
             remember_slot(object, name, r.thread);
+        }
+    }
+    load_generic(r, object, name, oparg)
+}
+
+/// An attribute of an object in dict mode, of which the thread's cache knows where it comes from.
+#[inline(never)]
+fn load_from_dict(r: &mut Regs<'_>, object: Value, name: Value, place: usize, oparg: u32) -> Flow {
+    if let Some(value) = attribute::get_in_dict(object, name, place - SlotCache::DICT) {
+        return finish_load(r, value, oparg);
+    }
+    if place == SlotCache::DICT_METHOD && oparg & 1 != 0 {
+        if let Some(method) = attribute::lookup_type_word(object.type_object(), name, r.thread) {
+            // The object stays as the first argument.
+            let receiver = r.peek(1);
+            r.set(1, method);
+            r.push(receiver);
+            return Flow::Next;
         }
     }
     load_generic(r, object, name, oparg)
@@ -126,7 +147,7 @@ fn load_generic(r: &mut Regs<'_>, object: Value, name: Value, oparg: u32) -> Flo
 fn remember_slot(object: Value, name: Value, thread: &mut Thread) {
     let shape = object.shape();
     let entry = shape::entry(shape);
-    if entry.mode() != AttributeMode::Inline {
+    if entry.mode() == AttributeMode::None {
         return;
     }
     let (ty, version) = (entry.ty(), entry.version());
@@ -134,9 +155,23 @@ fn remember_slot(object: Value, name: Value, thread: &mut Thread) {
         return;
     }
     let found = attribute::lookup_type(ty, name, thread);
+    if entry.mode() == AttributeMode::Dict {
+        let is_method = found.as_ref().is_some_and(|found| found.type_has_flag(TYPE_METHOD_DESCRIPTOR));
+        match attribute::entry_in_dict(object, name) {
+            Some(index) if found.as_ref().is_none_or(|found| found.type_object().slots.descr_set.raw() == 0) => {
+                thread.slot_cache.put(shape, version, name, (SlotCache::DICT + index).min(SlotCache::DICT_METHOD - 1));
+            }
+            None if is_method => thread.slot_cache.put(shape, version, name, SlotCache::DICT_METHOD),
+            _ => {}
+        }
+        return;
+    }
     match entry.find(name) {
         Some(index) if found.as_ref().is_none_or(|found| found.type_object().slots.descr_set.raw() == 0) => {
-            thread.slot_cache.put(shape, version, name, entry.first_slot() + index);
+            let offset = entry.first_slot() + index;
+            if offset < SlotCache::DICT {
+                thread.slot_cache.put(shape, version, name, offset);
+            }
         }
         None if found.as_ref().is_some_and(|found| found.type_has_flag(TYPE_METHOD_DESCRIPTOR)) => {
             thread.slot_cache.put(shape, version, name, SlotCache::METHOD);
@@ -449,7 +484,7 @@ pub fn store_attr(r: &mut Regs<'_>, oparg: u32) -> Flow {
     let (value, object) = (r.value(2), r.value(1));
     let before = object.shape();
     if object.is_pointer() {
-        if let Some(offset) = r.thread.slot_cache.get(before, name).filter(|offset| *offset != SlotCache::METHOD) {
+        if let Some(offset) = r.thread.slot_cache.get(before, name).filter(|offset| *offset < SlotCache::DICT) {
             if attribute::uses_generic_store(shape::entry(before).ty()) && cell.is_settled() {
                 // SAFETY: the shape has an attribute slot there.
                 let slot = unsafe { slot_at(object, offset) };

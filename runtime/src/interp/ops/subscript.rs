@@ -2,17 +2,24 @@
 
 use pyrt_compiler::bytecode::instructions::Opcode;
 
+use crate::interp::call_frame::push_frame_with_arguments;
 use crate::interp::dispatch::{Flow, Regs};
 use crate::interp::frame::into_owned;
+use crate::interp::inline_cache::{self, CacheCell};
+use crate::interp::ops::attr::{KIND_OBJECT, guard};
 use crate::interp::ops::load_store::specialize_as;
+use crate::names::names;
 use crate::object::refcount::FREE_THREADED;
+use crate::object::shape;
 use crate::object::value::{Owned, Value};
-use crate::protocol::subscript;
-use crate::threads::thread_state::has_other_threads;
+use crate::protocol::{attribute, subscript};
+use crate::threads::thread_state::{Thread, has_other_threads};
 use crate::types::builtin_types::shapes;
 use crate::types::dict::DictObject;
+use crate::types::function::FunctionObject;
 use crate::types::list::ListObject;
 use crate::types::tuple::TupleObject;
+use crate::types::type_object::TYPE_HEAP;
 
 /// The list on the stack and the number of the item that the small int on top names, if they are that. Numbers from the end
 /// are those of the list's length just now.
@@ -94,6 +101,52 @@ pub fn binary_op_subscr_dict(r: &mut Regs<'_>, _oparg: u32) -> Flow {
                 return Flow::Raised;
             }
             Err(_) => return Flow::Raised,
+        }
+    }
+    r.miss(Opcode::BINARY_OP)
+}
+
+/// Fills the cell for containers like this one, if their class has a simple `__getitem__` written in Python.
+#[cold]
+pub fn remember_getitem(container: Value, cell: &CacheCell, thread: &mut Thread) -> bool {
+    if !container.is_pointer() || !container.type_has_flag(TYPE_HEAP) {
+        return false;
+    }
+    let shape = container.shape();
+    // The version is read before the lookup: what changes meanwhile makes the fact stale at once.
+    let version = shape::entry(shape).version();
+    if version == 0 || version > 0xFFFF {
+        return false;
+    }
+    let found = attribute::lookup_type(container.type_object(), names().__getitem__, thread);
+    let Some(function) = found.filter(|found| found.has_shape(shapes::FUNCTION)) else { return false };
+    let object = FunctionObject::of(*function);
+    let (code, function_version) = (object.code(), object.take_version());
+    if !code.is_simple || code.argcount != 2 || function_version == 0 || !cell.set_object(function) {
+        return false;
+    }
+    cell.publish_second(u64::from(function_version));
+    cell.publish(inline_cache::pack(shape, version, 0, KIND_OBJECT));
+    true
+}
+
+#[inline(always)]
+pub fn binary_op_subscr_getitem(r: &mut Regs<'_>, _oparg: u32) -> Flow {
+    let (cell, container) = (r.cell(), r.value(2));
+    if container.is_pointer() && guard(container, cell.word(), KIND_OBJECT) {
+        if let Some(function) = cell.object().filter(|function| u64::from(FunctionObject::of(*function).version()) == cell.second_word()) {
+            let code = FunctionObject::of(function).code();
+            // SAFETY: the cell keeps the function alive as long as the caller's code; container and key move to the callee.
+            unsafe {
+                let base = r.sp.sub(2);
+                let Some(frame) = push_frame_with_arguments(r.thread, function.frame_borrowed().bits(), code, base, 2) else {
+                    return r.instead(Opcode::BINARY_OP);
+                };
+                r.note_return();
+                (*r.frame).sp = base;
+                r.enter(frame);
+            }
+            return Flow::Next;
         }
     }
     r.miss(Opcode::BINARY_OP)

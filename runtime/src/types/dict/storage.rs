@@ -151,6 +151,23 @@ impl DictObject {
         self.get_str_locked_slow(key, text)
     }
 
+    /// As [`DictObject::get_str`] for a key that may be found at entry `hint`.
+    #[inline]
+    pub fn get_str_at(&self, hint: usize, key: Value) -> Option<Owned> {
+        let keys = self.keys();
+        if keys.holds_key(hint, key) {
+            if let Ok(Some(value)) = self.load_from(keys, keys.value_slot(hint)) {
+                return Some(value);
+            }
+        }
+        self.get_str(key)
+    }
+
+    /// The number of the entry with a string key, as a hint.
+    pub fn entry_of_str(&self, key: Value) -> Option<usize> {
+        self.find_str_in(self.keys(), key, StrObject::of(key)).ok()?
+    }
+
     #[cold]
     fn get_str_locked_slow(&self, key: Value, text: &StrObject) -> Option<Owned> {
         let _guard = self.header.lock_leaf();

@@ -201,6 +201,10 @@ impl Class {
     }
 
     fn fill_bitmap(&mut self) {
+        if self.kind == Kind::Set && self.folding == Folding::None {
+            self.bitmap = latin1_of(&self.items);
+            return;
+        }
         for code in 0..256u32 {
             let found = match self.kind {
                 Kind::Locale => true,
@@ -267,6 +271,60 @@ impl Class {
             (_, folding) => in_items(&self.items, folding.lower(code)),
         }
     }
+}
+
+/// The characters below 256 that are in a set: each item's are decided by the first that has them.
+fn latin1_of(items: &[Item]) -> [u64; 4] {
+    let (mut bitmap, mut decided, mut found) = ([0; 4], [0; 4], true);
+    for item in items {
+        if let Item::Negate = item {
+            found = !found;
+            continue;
+        }
+        let own = latin1_of_item(item);
+        for ((all, decided), own) in bitmap.iter_mut().zip(&mut decided).zip(own) {
+            if found {
+                *all |= own & !*decided;
+            }
+            *decided |= own;
+        }
+    }
+    if !found {
+        for (all, decided) in bitmap.iter_mut().zip(decided) {
+            *all |= !decided;
+        }
+    }
+    bitmap
+}
+
+fn latin1_of_item(item: &Item) -> [u64; 4] {
+    let word_pairs = |words: &[u32]| {
+        let word = |i: usize| u64::from(words.get(i).copied().unwrap_or(0));
+        std::array::from_fn(|i| word(2 * i) | word(2 * i + 1) << 32)
+    };
+    let mut own = [0u64; 4];
+    match item {
+        Item::Literal(code) if *code < 256 => own[(*code / 64) as usize] = 1 << (code % 64),
+        Item::Literal(_) => {}
+        Item::Range(low, high) => {
+            for code in *low..=(*high).min(255) {
+                own[(code / 64) as usize] |= 1 << (code % 64);
+            }
+        }
+        Item::Bits(words) => own = word_pairs(words.as_slice()),
+        Item::Big(index, blocks) => {
+            let first = index.first().and_then(|block| blocks.get(usize::from(*block)));
+            own = first.map_or([0; 4], |words| word_pairs(words.as_slice()));
+        }
+        Item::Category(_) | Item::RangeIgnore(..) | Item::Negate => {
+            for code in 0..256u32 {
+                if in_items(std::slice::from_ref(item), code) {
+                    own[(code / 64) as usize] |= 1 << (code % 64);
+                }
+            }
+        }
+    }
+    own
 }
 
 fn same_in_locale(code: u32, literal: u32) -> bool {
