@@ -166,8 +166,8 @@ fn is_finalized(_module: Value, object: Value, _thread: &mut Thread) -> PyResult
 
 fn get_referrers(_module: Value, args: Args<'_>, _kwnames: KwNames, thread: &mut Thread) -> PyResult {
     let mut found = Vec::new();
-    for object in collector::followed_objects(thread) {
-        let mut holds = collector::referents(*object).iter().any(|held| args.iter().any(|wanted| wanted.is(**held)));
+    let wanted: Vec<Value> = args.iter().collect();
+    for (object, mut holds) in collector::followed_with_referents(&wanted, thread) {
         if generator::is_generator_like(*object) {
             generator::for_each_running_local(*object, thread, |held| holds |= args.iter().any(|wanted| wanted.is(held)));
         }
@@ -178,8 +178,8 @@ fn get_referrers(_module: Value, args: Args<'_>, _kwnames: KwNames, thread: &mut
     Ok(list::from_vec(found))
 }
 
-fn get_referents(_module: Value, args: Args<'_>, _kwnames: KwNames, _thread: &mut Thread) -> PyResult {
-    Ok(list::from_vec(args.iter().flat_map(collector::referents).collect()))
+fn get_referents(_module: Value, args: Args<'_>, _kwnames: KwNames, thread: &mut Thread) -> PyResult {
+    Ok(list::from_vec(collector::referents(&args.iter().collect::<Vec<Value>>(), thread)))
 }
 
 fn freeze(_module: Value, thread: &mut Thread) -> PyResult {

@@ -146,19 +146,45 @@ pub fn count_frozen(thread: &mut Thread) -> usize {
     n
 }
 
-/// What an object refers to.
-pub fn referents(value: Value) -> Vec<Owned> {
+/// What the objects refer to. The world is stopped meanwhile: traversal reads what other threads may be changing.
+pub fn referents(values: &[Value], thread: &mut Thread) -> Vec<Owned> {
+    let _stopped = stop_the_world::stop(thread);
     let mut out = Vec::new();
-    if !value.is_pointer() {
-        return out;
+    for &value in values {
+        // SAFETY: a live object, kept alive by the caller; the world is stopped.
+        unsafe { for_each_referent(value, |held| out.push(held.to_owned())) };
     }
-    // SAFETY: a live object, kept alive by the caller.
-    unsafe {
-        if let Some(traverse) = value.type_object().traverse.get() {
-            traverse(value, &mut |held| out.push(held.to_owned()));
+    out
+}
+
+/// All objects that the collector follows, each with whether it refers to one of the values.
+pub fn followed_with_referents(wanted: &[Value], thread: &mut Thread) -> Vec<(Owned, bool)> {
+    let _stopped = stop_the_world::stop(thread);
+    let mut out = Vec::new();
+    for slot in heap::all_slots() {
+        // SAFETY: the world is stopped.
+        unsafe {
+            HeapSlot::visit_objects(slot, |header| {
+                if !(*header).has_flag(FLAG_FROZEN) {
+                    let (object, mut holds) = (Value::from_header(header), false);
+                    for_each_referent(object, |held| holds |= wanted.iter().any(|one| one.is(held.unmarked())));
+                    out.push((object.to_owned(), holds));
+                }
+            });
         }
     }
     out
+}
+
+/// # Safety
+/// The object is alive, the world is stopped.
+unsafe fn for_each_referent(value: Value, mut visit: impl FnMut(Value)) {
+    if value.is_pointer() {
+        if let Some(traverse) = value.type_object().traverse.get() {
+            // SAFETY: the caller's.
+            unsafe { traverse(value, &mut visit) };
+        }
+    }
 }
 
 /// A full collection. Gives the number of unreachable objects found.
