@@ -258,6 +258,8 @@ fn run_once(interpreter: Interpreter<'_>, file: &str, known: &Outcomes, log: &Pa
     unsafe {
         command.pre_exec(move || {
             let limit = libc::rlimit { rlim_cur: MEMORY, rlim_max: MEMORY };
+            // Whoever starts this in the background has it ignore SIGINT, which tests send.
+            libc::signal(libc::SIGINT, libc::SIG_DFL);
             if libc::dup2(descriptor, 9) < 0 || libc::setrlimit(libc::RLIMIT_AS, &limit) < 0 {
                 return Err(std::io::Error::last_os_error());
             }
