@@ -103,6 +103,10 @@ pub fn multiply(a: &Number, b: &Number, rules: &Rules, status: &mut Status) -> N
 /// `a * b + c` with one rounding.
 pub fn multiply_add(a: &Number, b: &Number, c: &Number, rules: &Rules, status: &mut Status) -> Number {
     if a.is_special() || b.is_special() || c.is_special() {
+        // The product comes first: whatever is added, even a NaN.
+        if (a.is_infinite() && b.is_zero()) || (a.is_zero() && b.is_infinite()) {
+            return status.fail(Status::INVALID_OPERATION);
+        }
         if let Some(nan) = propagate_nan(&[a, b, c], rules, status) {
             return nan;
         }
